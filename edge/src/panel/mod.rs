@@ -1,0 +1,1 @@
+//! The panel: what the packer sees and hears.

@@ -1,0 +1,2 @@
+//! Packline's hub crate.
+#![cfg_attr(test, allow(clippy::unwrap_used))]

@@ -1,0 +1,2 @@
+//! Placeholder until the site exists.
+fn main() {}
