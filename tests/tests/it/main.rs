@@ -1,1 +1,5 @@
 //! Whole-site stories.
+#![allow(clippy::unwrap_used)]
+
+mod tidy;
+mod units;
