@@ -1,0 +1,4 @@
+//! The link between a station and its hub.
+
+pub mod mqtt;
+pub mod tls;
