@@ -32,16 +32,7 @@ const TOP: [&str; 15] = [
 ];
 
 /// Folders under `hub/src` that are the ground under all domains; every other folder is a domain.
-const FOUNDATION: [&str; 8] = [
-    "api",
-    "broker",
-    "effects",
-    "outbound",
-    "pages",
-    "projections",
-    "store",
-    "sync",
-];
+const FOUNDATION: [&str; 8] = ["api", "broker", "effects", "outbound", "pages", "projections", "store", "sync"];
 
 /// The files a domain's folder may hold.
 const ROLES: [&str; 10] = [
@@ -61,13 +52,9 @@ const ROLES: [&str; 10] = [
 fn the_top_folder_holds_only_what_the_layout_names() {
     let names = std::fs::read_dir(top()).unwrap();
     let names = names.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
-    let odd =
-        |name: &String| !name.starts_with('.') && name != "target" && !TOP.contains(&name.as_str());
+    let odd = |name: &String| !name.starts_with('.') && name != "target" && !TOP.contains(&name.as_str());
     let strangers: Vec<String> = names.filter(odd).collect();
-    assert!(
-        strangers.is_empty(),
-        "not part of the layout in ARCHITECTURE.md: {strangers:?}"
-    );
+    assert!(strangers.is_empty(), "not part of the layout in ARCHITECTURE.md: {strangers:?}");
 }
 
 #[test]
@@ -77,34 +64,22 @@ fn every_module_opens_with_what_it_is_for() {
 
 #[test]
 fn files_stay_short_enough_to_read() {
-    keep(
-        "no source file is longer than 700 lines: split it by story",
-        overlong,
-    );
+    keep("no source file is longer than 700 lines: split it by story", overlong);
 }
 
 #[test]
 fn nothing_minified_is_checked_in() {
-    keep(
-        "page scripts and styles are written and kept readable",
-        minified,
-    );
+    keep("page scripts and styles are written and kept readable", minified);
 }
 
 #[test]
 fn no_path_of_one_machine_is_checked_in() {
-    keep(
-        "a path of one machine means nothing on another",
-        machine_path,
-    );
+    keep("a path of one machine means nothing on another", machine_path);
 }
 
 #[test]
 fn no_registry_is_named() {
-    keep(
-        "registries are the choice of the machine, not of the project",
-        registry_host,
-    );
+    keep("registries are the choice of the machine, not of the project", registry_host);
 }
 
 #[test]
@@ -114,74 +89,47 @@ fn no_test_is_skipped() {
 
 #[test]
 fn product_code_does_not_unwrap() {
-    keep(
-        "outside tests an error is an error, not a panic",
-        unwrapping,
-    );
+    keep("outside tests an error is an error, not a panic", unwrapping);
 }
 
 #[test]
 fn topics_are_spelled_in_one_module() {
-    keep(
-        "topics are written and read by protocol/src/topic.rs alone",
-        topic_literal,
-    );
+    keep("topics are written and read by protocol/src/topic.rs alone", topic_literal);
 }
 
 #[test]
 fn the_protocol_knows_no_io_no_clock_and_no_async() {
-    keep(
-        "`protocol` is words and their meaning: no IO, clock or async",
-        impure_protocol,
-    );
+    keep("`protocol` is words and their meaning: no IO, clock or async", impure_protocol);
 }
 
 #[test]
 fn decisions_and_models_are_pure() {
-    keep(
-        "model.rs and decide.rs know no async, SQL, network, files or clock",
-        impure_role,
-    );
+    keep("model.rs and decide.rs know no async, SQL, network, files or clock", impure_role);
 }
 
 #[test]
 fn sql_lives_in_store_and_project_files() {
-    keep(
-        "SQL belongs in store.rs or project.rs of a domain, or in the foundation",
-        stray_sql,
-    );
+    keep("SQL belongs in store.rs or project.rs of a domain, or in the foundation", stray_sql);
 }
 
 #[test]
 fn decide_and_store_are_private_to_their_domain() {
-    keep(
-        "other domains go through `actions`: `mod decide`, `mod store`, never `pub`",
-        open_role,
-    );
+    keep("other domains go through `actions`: `mod decide`, `mod store`, never `pub`", open_role);
 }
 
 #[test]
 fn every_domain_folder_has_the_same_shape() {
-    keep(
-        "a domain's folder holds role files only, see ARCHITECTURE.md",
-        odd_role,
-    );
+    keep("a domain's folder holds role files only, see ARCHITECTURE.md", odd_role);
 }
 
 #[test]
 fn crates_share_versions_and_point_one_way() {
-    keep(
-        "versions stand in the top Cargo.toml; edge and hub do not know each other",
-        bad_manifest,
-    );
+    keep("versions stand in the top Cargo.toml; edge and hub do not know each other", bad_manifest);
 }
 
 #[test]
 fn scripts_stop_at_the_first_error() {
-    keep(
-        "a bash script says `set -euo pipefail` right after its opening comment",
-        lax_script,
-    );
+    keep("a bash script says `set -euo pipefail` right after its opening comment", lax_script);
 }
 
 fn unopened_module(file: &Source) -> Vec<usize> {
@@ -212,14 +160,8 @@ fn machine_path(file: &Source) -> Vec<usize> {
 }
 
 fn registry_host(file: &Source) -> Vec<usize> {
-    let hosts = [
-        ["crates", "io"],
-        ["debian", "org"],
-        ["npmjs", "com"],
-        ["npmjs", "org"],
-        ["pypi", "org"],
-        ["rustup", "rs"],
-    ];
+    let hosts =
+        [["crates", "io"], ["debian", "org"], ["npmjs", "com"], ["npmjs", "org"], ["pypi", "org"], ["rustup", "rs"]];
     let hosts = hosts.map(|parts| parts.join("."));
     // Cargo writes the lock file, and names the registry of every package in it.
     let named = |line: &str| hosts.iter().any(|host| line.contains(host.as_str()));
@@ -228,9 +170,7 @@ fn registry_host(file: &Source) -> Vec<usize> {
 
 fn ignored_test(file: &Source) -> Vec<usize> {
     let attributes = [concat!("#[", "ignore"), concat!(", ", "ignore)]")];
-    lines(file, |line| {
-        file.ends_with(&[".rs"]) && holds(line, &attributes)
-    })
+    lines(file, |line| file.ends_with(&[".rs"]) && holds(line, &attributes))
 }
 
 fn unwrapping(file: &Source) -> Vec<usize> {
@@ -251,14 +191,7 @@ fn impure_protocol(file: &Source) -> Vec<usize> {
     if !file.path.starts_with("protocol/src/") {
         return Vec::new();
     }
-    let outside = [
-        "std::fs",
-        "std::net",
-        "std::env",
-        "std::process",
-        "tokio",
-        "sqlx",
-    ];
+    let outside = ["std::fs", "std::net", "std::env", "std::process", "tokio", "sqlx"];
     let timely = ["async ", ".await", "SystemTime", "Instant", "getrandom"];
     file.code_with(&[&outside[..], &timely].concat())
 }
@@ -267,9 +200,7 @@ fn impure_role(file: &Source) -> Vec<usize> {
     if domain_of(file).is_none() || !["decide.rs", "model.rs"].contains(&file.name()) {
         return Vec::new();
     }
-    let outside = [
-        "std::fs", "std::net", "axum::", "reqwest", "rumqttc", "sqlx", "tokio",
-    ];
+    let outside = ["std::fs", "std::net", "axum::", "reqwest", "rumqttc", "sqlx", "tokio"];
     let timely = ["async ", ".await", "clock::", "SystemTime", "getrandom"];
     file.code_with(&[&outside[..], &timely].concat())
 }
@@ -298,9 +229,9 @@ fn odd_role(file: &Source) -> Vec<usize> {
     // one file becomes a folder of its name. Each channel is a folder with a shape of its own.
     let below = &file.path["hub/src/".len() + domain.len() + 1..];
     let named = ROLES.contains(&below) || file.ends_with(&[".sql"]);
-    let folded = below.split_once('/').is_some_and(|(folder, _)| {
-        domain == "channels" || ROLES.contains(&format!("{folder}.rs").as_str())
-    });
+    let folded = below
+        .split_once('/')
+        .is_some_and(|(folder, _)| domain == "channels" || ROLES.contains(&format!("{folder}.rs").as_str()));
     whole_file(!named && !folded)
 }
 
@@ -331,17 +262,13 @@ fn bad_manifest(file: &Source) -> Vec<usize> {
 
 fn lax_script(file: &Source) -> Vec<usize> {
     let careful = |line: &str| line == "set -euo pipefail";
-    let strict = file
-        .text
-        .lines()
-        .find(|line| !line.is_empty() && !line.starts_with('#'));
+    let strict = file.text.lines().find(|line| !line.is_empty() && !line.starts_with('#'));
     whole_file(is_script(file) && !strict.is_some_and(careful))
 }
 
 /// The domain whose folder the file is in.
 fn domain_of(file: &Source) -> Option<&str> {
-    file.hub_folder()
-        .filter(|folder| !FOUNDATION.contains(folder))
+    file.hub_folder().filter(|folder| !FOUNDATION.contains(folder))
 }
 
 fn may_hold_sql(file: &Source) -> bool {
@@ -401,104 +328,29 @@ fn every_rule_catches_a_planted_offender() {
     check(overlong, "protocol/tests/golden/batch.txt", &long, &[]);
     check(minified, "hub/assets/live.min.js", "", &[0]);
     check(minified, "hub/assets/live.js", &wide, &[1]);
-    check(
-        machine_path,
-        "README.md",
-        concat!("a\nin `/ho", "me/ann/x`"),
-        &[2],
-    );
-    check(
-        machine_path,
-        "README.md",
-        concat!("see hub/wo", "rk/x"),
-        &[],
-    );
-    check(
-        registry_host,
-        "deny.toml",
-        concat!("allow = [\"https://crates", ".io\"]"),
-        &[1],
-    );
-    check(
-        ignored_test,
-        "edge/src/a.rs",
-        concat!("#[", "ignore = \"slow\"]"),
-        &[1],
-    );
+    check(machine_path, "README.md", concat!("a\nin `/ho", "me/ann/x`"), &[2]);
+    check(machine_path, "README.md", concat!("see hub/wo", "rk/x"), &[]);
+    check(registry_host, "deny.toml", concat!("allow = [\"https://crates", ".io\"]"), &[1]);
+    check(ignored_test, "edge/src/a.rs", concat!("#[", "ignore = \"slow\"]"), &[1]);
     check(unwrapping, "edge/src/a.rs", "a.b()\n    .unwrap();", &[2]);
     check(unwrapping, "edge/src/a.rs", "// never .unwrap()", &[]);
     let tested = "fn a() {}\n#[cfg(test)]\nmod tests {\n    a().unwrap();\n}";
     check(unwrapping, "edge/src/a.rs", tested, &[]);
-    check(
-        topic_literal,
-        "hub/src/sync/feed.rs",
-        "format!(\"g1/{site}\")",
-        &[1],
-    );
-    check(
-        topic_literal,
-        "protocol/src/topic.rs",
-        "format!(\"g1/{site}\")",
-        &[],
-    );
-    check(
-        impure_protocol,
-        "protocol/src/id.rs",
-        "pub async fn a() {}",
-        &[1],
-    );
-    check(
-        impure_role,
-        "hub/src/orders/decide.rs",
-        "let a = b.await;",
-        &[1],
-    );
-    check(
-        impure_role,
-        "hub/src/orders/actions.rs",
-        "let a = b.await;",
-        &[],
-    );
+    check(topic_literal, "hub/src/sync/feed.rs", "format!(\"g1/{site}\")", &[1]);
+    check(topic_literal, "protocol/src/topic.rs", "format!(\"g1/{site}\")", &[]);
+    check(impure_protocol, "protocol/src/id.rs", "pub async fn a() {}", &[1]);
+    check(impure_role, "hub/src/orders/decide.rs", "let a = b.await;", &[1]);
+    check(impure_role, "hub/src/orders/actions.rs", "let a = b.await;", &[]);
     check(stray_sql, "hub/src/orders/api.rs", "sqlx::query(q)", &[1]);
     check(stray_sql, "hub/src/orders/store.rs", "sqlx::query(q)", &[]);
-    check(
-        open_role,
-        "hub/src/orders/mod.rs",
-        "mod decide;\npub mod store;",
-        &[2],
-    );
+    check(open_role, "hub/src/orders/mod.rs", "mod decide;\npub mod store;", &[2]);
     check(odd_role, "hub/src/orders/helpers.rs", "", &[0]);
     check(odd_role, "hub/src/orders/pages/list.rs", "", &[]);
     check(odd_role, "hub/src/channels/csv/parse.rs", "", &[]);
     check(odd_role, "hub/src/store/migrate.rs", "", &[]);
-    check(
-        bad_manifest,
-        "edge/Cargo.toml",
-        "[dependencies]\nserde = \"1\"",
-        &[2],
-    );
-    check(
-        bad_manifest,
-        "edge/Cargo.toml",
-        "[dependencies]\npackline-hub.workspace = true",
-        &[2],
-    );
-    check(
-        bad_manifest,
-        "edge/Cargo.toml",
-        "[dependencies]\nserde.workspace = true",
-        &[],
-    );
-    check(
-        lax_script,
-        "tests/run",
-        "#!/usr/bin/env bash\n# Runs.\nset -eu\n",
-        &[0],
-    );
-    check(
-        lax_script,
-        "tests/run",
-        "#!/usr/bin/env bash\n# Runs.\nset -euo pipefail\n",
-        &[],
-    );
+    check(bad_manifest, "edge/Cargo.toml", "[dependencies]\nserde = \"1\"", &[2]);
+    check(bad_manifest, "edge/Cargo.toml", "[dependencies]\npackline-hub.workspace = true", &[2]);
+    check(bad_manifest, "edge/Cargo.toml", "[dependencies]\nserde.workspace = true", &[]);
+    check(lax_script, "tests/run", "#!/usr/bin/env bash\n# Runs.\nset -eu\n", &[0]);
+    check(lax_script, "tests/run", "#!/usr/bin/env bash\n# Runs.\nset -euo pipefail\n", &[]);
 }

@@ -12,9 +12,8 @@ const UNITS: [&str; 2] = ["packline-edge", "packline-hub"];
 fn systemd_finds_nothing_to_say_about_the_units() {
     for unit in UNITS {
         let copy = copy_that_names_an_existing_program(unit);
-        let output = run(Command::new("systemd-analyze")
-            .args(["verify", "--man=no", "--recursive-errors=no"])
-            .arg(&copy.file));
+        let output =
+            run(Command::new("systemd-analyze").args(["verify", "--man=no", "--recursive-errors=no"]).arg(&copy.file));
         // The exit status is 0 on unknown keys and bad values too: only silence is a pass.
         let said = both_streams(&output);
         assert!(output.status.success() && said.is_empty(), "{unit}: {said}");
@@ -26,9 +25,8 @@ fn systemd_notices_a_misspelt_key() {
     let copy = copy_that_names_an_existing_program("packline-edge");
     let text = fs::read_to_string(&copy.file).unwrap();
     fs::write(&copy.file, text.replace("ProtectHome=", "ProtectHouse=")).unwrap();
-    let output = run(Command::new("systemd-analyze")
-        .args(["verify", "--man=no", "--recursive-errors=no"])
-        .arg(&copy.file));
+    let output =
+        run(Command::new("systemd-analyze").args(["verify", "--man=no", "--recursive-errors=no"]).arg(&copy.file));
     let said = both_streams(&output);
     assert!(said.contains("ProtectHouse"), "verify said `{said}`");
 }
@@ -82,10 +80,7 @@ fn copy_that_names_an_existing_program(unit: &str) -> Copy {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join(format!("{unit}.service"));
     fs::write(&file, text.replace(&program, "/bin/true ")).unwrap();
-    Copy {
-        file,
-        _folder: folder,
-    }
+    Copy { file, _folder: folder }
 }
 
 fn folder() -> PathBuf {

@@ -13,18 +13,12 @@ pub struct Source {
 
 impl Source {
     pub fn new(path: &str, text: &str) -> Self {
-        Self {
-            path: path.into(),
-            text: text.into(),
-        }
+        Self { path: path.into(), text: text.into() }
     }
 
     /// Every line with its number, counted from 1.
     pub fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
-        self.text
-            .lines()
-            .enumerate()
-            .map(|(at, line)| (at + 1, line))
+        self.text.lines().enumerate().map(|(at, line)| (at + 1, line))
     }
 
     /// The lines of product code: without comments and without the tests at the end of the file.
@@ -67,9 +61,8 @@ impl Source {
 
     fn first_line_of_tests(&self) -> usize {
         let lines: Vec<&str> = self.text.lines().collect();
-        let opens = |pair: &[&str]| {
-            pair[0].trim() == "#[cfg(test)]" && pair[1].contains("mod ") && pair[1].ends_with('{')
-        };
+        let opens =
+            |pair: &[&str]| pair[0].trim() == "#[cfg(test)]" && pair[1].contains("mod ") && pair[1].ends_with('{');
         let found = lines.windows(2).position(opens);
         found.map_or(usize::MAX, |at| at + 1)
     }
