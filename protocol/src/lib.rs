@@ -14,6 +14,7 @@ pub mod id;
 pub mod proof;
 pub mod record;
 pub mod rules;
+pub mod samples;
 pub mod time;
 pub mod topic;
 pub mod uplink;

@@ -50,13 +50,8 @@ impl AimId {
     /// Takes the identifier off the front of `bytes`; bytes without one come back as they are.
     pub fn take(bytes: &[u8]) -> (Option<AimId>, &[u8]) {
         match bytes {
-            [b']', letter, modifier, data @ ..]
-                if letter.is_ascii_alphabetic() && modifier.is_ascii_alphanumeric() =>
-            {
-                let aim = AimId {
-                    family: Family::from_letter(char::from(*letter)),
-                    modifier: char::from(*modifier),
-                };
+            [b']', letter, modifier, data @ ..] if letter.is_ascii_alphabetic() && modifier.is_ascii_alphanumeric() => {
+                let aim = AimId { family: Family::from_letter(char::from(*letter)), modifier: char::from(*modifier) };
                 (Some(aim), data)
             }
             _ => (None, bytes),
@@ -84,12 +79,7 @@ impl AimId {
     pub fn is_matrix(self) -> bool {
         matches!(
             self.family,
-            Family::DataMatrix
-                | Family::HanXin
-                | Family::DotCode
-                | Family::Pdf417
-                | Family::Qr
-                | Family::Aztec
+            Family::DataMatrix | Family::HanXin | Family::DotCode | Family::Pdf417 | Family::Qr | Family::Aztec
         )
     }
 }
@@ -120,10 +110,7 @@ impl Family {
     pub fn letter(self) -> char {
         match self {
             Family::Other(letter) => letter,
-            known => Self::LETTERS
-                .iter()
-                .find(|(_, f)| *f == known)
-                .map_or('X', |(l, _)| *l),
+            known => Self::LETTERS.iter().find(|(_, f)| *f == known).map_or('X', |(l, _)| *l),
         }
     }
 }
@@ -141,9 +128,7 @@ mod tests {
 
     #[test]
     fn an_identifier_is_taken_off_and_written_back_as_it_came() {
-        for text in [
-            "]C1", "]C0", "]e0", "]d2", "]Q3", "]J1", "]E0", "]E4", "]I1", "]X0", "]zC",
-        ] {
+        for text in ["]C1", "]C0", "]e0", "]d2", "]Q3", "]J1", "]E0", "]E4", "]I1", "]X0", "]zC"] {
             let data = format!("{text}123");
             let (aim, rest) = AimId::take(data.as_bytes());
             assert_eq!(aim.unwrap().to_string(), text);
@@ -173,11 +158,7 @@ mod tests {
             ("]E0", false),
             ("]A0", false),
         ] {
-            assert_eq!(
-                AimId::take(text.as_bytes()).0.unwrap().carries_gs1(),
-                gs1,
-                "{text}"
-            );
+            assert_eq!(AimId::take(text.as_bytes()).0.unwrap().carries_gs1(), gs1, "{text}");
         }
     }
 }

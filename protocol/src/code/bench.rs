@@ -70,17 +70,11 @@ impl Action {
 
     /// The printed name, for example `CALL-SUPERVISOR`.
     pub fn name(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(action, _)| *action == self)
-            .map_or("", |(_, name)| *name)
+        Self::ALL.iter().find(|(action, _)| *action == self).map_or("", |(_, name)| *name)
     }
 
     fn from_name(name: &str) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .find(|(_, n)| *n == name)
-            .map(|(action, _)| *action)
+        Self::ALL.iter().find(|(_, n)| *n == name).map(|(action, _)| *action)
     }
 }
 
@@ -174,9 +168,7 @@ bench_name!(
 
 fn is_bench_name(text: &str) -> bool {
     (1..=BENCH_NAME_MAX).contains(&text.len())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'-')
+        && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'-')
 }
 
 impl BenchCode {
@@ -187,30 +179,20 @@ impl BenchCode {
 
     /// Reads a canonical text that [`BenchCode::claims`] to be one.
     pub fn parse(canonical: &str) -> Result<Self, BenchError> {
-        let shape = || BenchError::Shape {
-            code: canonical.chars().take(64).collect(),
-        };
+        let shape = || BenchError::Shape { code: canonical.chars().take(64).collect() };
         let (body, check) = canonical.rsplit_once('.').ok_or_else(shape)?;
-        let (mark, name) = body
-            .strip_prefix(BENCH_PREFIX)
-            .and_then(|rest| rest.split_at_checked(1))
-            .ok_or_else(shape)?;
+        let (mark, name) =
+            body.strip_prefix(BENCH_PREFIX).and_then(|rest| rest.split_at_checked(1)).ok_or_else(shape)?;
         if !is_bench_name(name) || check.len() != CHECK_LEN {
             return Err(shape());
         }
         if check != check_text(body) {
-            return Err(BenchError::Check {
-                code: canonical.to_owned(),
-            });
+            return Err(BenchError::Check { code: canonical.to_owned() });
         }
         match mark {
-            "!" => {
-                Action::from_name(name)
-                    .map(Self::Action)
-                    .ok_or_else(|| BenchError::UnknownAction {
-                        name: name.to_owned(),
-                    })
-            }
+            "!" => Action::from_name(name)
+                .map(Self::Action)
+                .ok_or_else(|| BenchError::UnknownAction { name: name.to_owned() }),
             "@" => BadgeId::parse(name).map(Self::Badge),
             "#" => ReasonCode::parse(name).map(Self::Reason),
             _ => Err(shape()),
@@ -238,17 +220,9 @@ const CHECK_LEN: usize = 3;
 const CHECK_PRIME: u32 = 46_649;
 
 fn check_text(body: &str) -> String {
-    let sum = body.bytes().fold(0u32, |sum, byte| {
-        (sum * 257 + u32::from(byte)) % CHECK_PRIME
-    });
-    let digit = |value: u32| {
-        char::from_digit(value % 36, 36)
-            .unwrap_or('0')
-            .to_ascii_uppercase()
-    };
-    [digit(sum / 1296), digit(sum / 36), digit(sum)]
-        .into_iter()
-        .collect()
+    let sum = body.bytes().fold(0u32, |sum, byte| (sum * 257 + u32::from(byte)) % CHECK_PRIME);
+    let digit = |value: u32| char::from_digit(value % 36, 36).unwrap_or('0').to_ascii_uppercase();
+    [digit(sum / 1296), digit(sum / 36), digit(sum)].into_iter().collect()
 }
 
 #[cfg(test)]
@@ -269,23 +243,14 @@ mod tests {
     fn printed_sheets_stay_valid() {
         // These are on walls in warehouses: the check must never change.
         assert_eq!(BenchCode::Action(Action::Ack).to_string(), "PL!ACK.JQ8");
-        assert_eq!(
-            BenchCode::Badge(BadgeId::parse("W-0071").unwrap()).to_string(),
-            "PL@W-0071.XSW"
-        );
-        assert_eq!(
-            BenchCode::Reason(ReasonCode::parse("CUSTOMER-OK").unwrap()).to_string(),
-            "PL#CUSTOMER-OK.A5S"
-        );
+        assert_eq!(BenchCode::Badge(BadgeId::parse("W-0071").unwrap()).to_string(), "PL@W-0071.XSW");
+        assert_eq!(BenchCode::Reason(ReasonCode::parse("CUSTOMER-OK").unwrap()).to_string(), "PL#CUSTOMER-OK.A5S");
     }
 
     #[test]
     fn a_wrong_bench_code_says_what_is_wrong() {
         let error = |text: &str| BenchCode::parse(text).unwrap_err().to_string();
-        assert_eq!(
-            error("PL!ACK"),
-            "bench code `PL!ACK` is not `PL!NAME.CHK`, `PL@BADGE.CHK` or `PL#REASON.CHK`"
-        );
+        assert_eq!(error("PL!ACK"), "bench code `PL!ACK` is not `PL!NAME.CHK`, `PL@BADGE.CHK` or `PL#REASON.CHK`");
         assert!(error("PL!ACK.AAA").contains("misread or damaged"));
         let unknown = format!("PL!EXPLODE.{}", check_text("PL!EXPLODE"));
         assert!(error(&unknown).starts_with("bench action `EXPLODE` is not known here"));

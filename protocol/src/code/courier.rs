@@ -53,12 +53,7 @@ impl Courier {
 }
 
 /// One look: a prefix, then a number of characters of one class.
-struct Look(
-    Courier,
-    &'static str,
-    Class,
-    std::ops::RangeInclusive<usize>,
-);
+struct Look(Courier, &'static str, Class, std::ops::RangeInclusive<usize>);
 
 #[derive(Clone, Copy)]
 enum Class {
@@ -105,11 +100,7 @@ const LOOKS: &[Look] = &[
 /// The couriers whose numbers look like `canonical`, each once, in a fixed order. Piece suffixes (`-1-2-`) are ignored.
 pub fn hints(canonical: &str) -> Vec<Courier> {
     let stem = canonical.split('-').next().unwrap_or(canonical);
-    let mut couriers: Vec<Courier> = LOOKS
-        .iter()
-        .filter(|look| look.fits(stem))
-        .map(|look| look.0)
-        .collect();
+    let mut couriers: Vec<Courier> = LOOKS.iter().filter(|look| look.fits(stem)).map(|look| look.0).collect();
     if is_s10(canonical) {
         couriers.push(Courier::S10);
     }
@@ -136,12 +127,9 @@ impl Look {
 /// The check digit has weights 8 6 4 2 3 5 9 7, modulo 11, taken from 11; 10 is written 0 and 11 is written 5.
 pub fn is_s10(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let (Some(service), Some(serial), Some(&check), Some(country)) = (
-        bytes.get(..2),
-        bytes.get(2..10),
-        bytes.get(10),
-        bytes.get(11..13),
-    ) else {
+    let (Some(service), Some(serial), Some(&check), Some(country)) =
+        (bytes.get(..2), bytes.get(2..10), bytes.get(10), bytes.get(11..13))
+    else {
         return false;
     };
     let letters = |part: &[u8]| part.iter().all(u8::is_ascii_uppercase);
@@ -154,11 +142,7 @@ pub fn is_s10(text: &str) -> bool {
 
 fn s10_check(serial: &[u8]) -> u8 {
     const WEIGHTS: [u32; 8] = [8, 6, 4, 2, 3, 5, 9, 7];
-    let sum: u32 = serial
-        .iter()
-        .zip(WEIGHTS)
-        .map(|(digit, weight)| u32::from(digit - b'0') * weight)
-        .sum();
+    let sum: u32 = serial.iter().zip(WEIGHTS).map(|(digit, weight)| u32::from(digit - b'0') * weight).sum();
     match 11 - sum % 11 {
         10 => b'0',
         11 => b'5',
@@ -199,9 +183,8 @@ mod tests {
     #[test]
     fn the_s10_check_digit_fits_the_public_samples_and_catches_most_wrong_digits() {
         assert!(is_s10("RB123456785CN") && is_s10("AA473124829XX"));
-        let wrong_but_accepted = (2..10)
-            .flat_map(|place| (b'0'..=b'9').map(move |digit| (place, digit)))
-            .filter(|(place, digit)| {
+        let wrong_but_accepted =
+            (2..10).flat_map(|place| (b'0'..=b'9').map(move |digit| (place, digit))).filter(|(place, digit)| {
                 let mut number = *b"RB123456785CN";
                 let changed = number[*place] != *digit;
                 number[*place] = *digit;

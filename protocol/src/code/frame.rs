@@ -12,9 +12,7 @@ pub struct NoReadTexts(Vec<String>);
 impl Default for NoReadTexts {
     /// What the usual fixed readers send: Keyence, Cognex, Datalogic, SICK and the sorters built on them.
     fn default() -> Self {
-        let usual = [
-            "noread", "no read", "no_read", "no-read", "error", "ng", "?", "can", "\u{18}", "over",
-        ];
+        let usual = ["noread", "no read", "no_read", "no-read", "error", "ng", "?", "can", "\u{18}", "over"];
         Self::new(usual)
     }
 }
@@ -22,12 +20,7 @@ impl Default for NoReadTexts {
 impl NoReadTexts {
     /// Takes texts as people write them in a settings file; case and space around them do not count.
     pub fn new<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Self {
-        Self(
-            texts
-                .into_iter()
-                .map(|text| trimmed(text.as_ref()).to_ascii_lowercase())
-                .collect(),
-        )
+        Self(texts.into_iter().map(|text| trimmed(text.as_ref()).to_ascii_lowercase()).collect())
     }
 
     /// Whether a frame's data means that nothing was read: one of the texts, nothing at all, or only zeros.
@@ -54,15 +47,9 @@ pub fn split<'a>(frame: &'a [u8], separators: &[u8]) -> Vec<&'a [u8]> {
         match byte {
             b'{' => depth += 1,
             b'}' => depth = depth.saturating_sub(1),
-            _ if depth == 0
-                && separators.contains(&byte)
-                && codes.len() + 1 < CODES_PER_FRAME_MAX =>
-            {
+            _ if depth == 0 && separators.contains(&byte) && codes.len() + 1 < CODES_PER_FRAME_MAX => {
                 let piece = frame.get(start..at).unwrap_or_default();
-                if byte == b'&'
-                    && is_link(piece)
-                    && starts_with_parameter(frame.get(at + 1..).unwrap_or_default())
-                {
+                if byte == b'&' && is_link(piece) && starts_with_parameter(frame.get(at + 1..).unwrap_or_default()) {
                     continue;
                 }
                 codes.push(piece);
@@ -85,13 +72,9 @@ fn is_link(piece: &[u8]) -> bool {
 /// `name=…` before the next `&`: the next parameter of a link, not the next code.
 fn starts_with_parameter(rest: &[u8]) -> bool {
     let next = rest.split(|b| *b == b'&').next().unwrap_or_default();
-    next.iter().position(|b| *b == b'=').is_some_and(|at| {
-        at > 0
-            && next
-                .iter()
-                .take(at)
-                .all(|b| b.is_ascii_alphanumeric() || *b == b'_')
-    })
+    next.iter()
+        .position(|b| *b == b'=')
+        .is_some_and(|at| at > 0 && next.iter().take(at).all(|b| b.is_ascii_alphanumeric() || *b == b'_'))
 }
 
 /// What several codes of one frame say together.
@@ -119,30 +102,24 @@ pub fn vote(codes: &[ScanCode]) -> Option<Vote> {
     let votes = |key: &str| named.iter().filter(|(_, other)| other == key).count();
     let mut ranked: Vec<(usize, &str)> = Vec::new();
     let mut by_rank: Vec<&(usize, String)> = named.iter().collect();
-    by_rank
-        .sort_by_key(|(index, key)| (std::cmp::Reverse(votes(key)), rank(codes, *index), *index));
+    by_rank.sort_by_key(|(index, key)| (std::cmp::Reverse(votes(key)), rank(codes, *index), *index));
     for (index, key) in by_rank {
         if !ranked.iter().any(|(_, seen)| seen == key) {
             ranked.push((*index, key));
         }
     }
     match ranked.as_slice() {
-        [] => (0..codes.len())
-            .min_by_key(|index| (rank(codes, *index), *index))
-            .map(Vote::NoParcel),
+        [] => (0..codes.len()).min_by_key(|index| (rank(codes, *index), *index)).map(Vote::NoParcel),
         [(index, _)] => Some(Vote::One(*index)),
-        many => Some(Vote::Several(
-            many.iter().map(|(index, _)| *index).collect(),
-        )),
+        many => Some(Vote::Several(many.iter().map(|(index, _)| *index).collect())),
     }
 }
 
 fn parcel_key(code: &ScanCode) -> Option<String> {
     match &code.kind {
-        CodeKind::Number(_)
-        | CodeKind::Ambiguous { .. }
-        | CodeKind::Gs1(_)
-        | CodeKind::DigitalLink(_) => code.lookup_keys().into_iter().next(),
+        CodeKind::Number(_) | CodeKind::Ambiguous { .. } | CodeKind::Gs1(_) | CodeKind::DigitalLink(_) => {
+            code.lookup_keys().into_iter().next()
+        }
         CodeKind::Item(_)
         | CodeKind::Action(_)
         | CodeKind::Badge(_)
@@ -158,11 +135,7 @@ fn rank(codes: &[ScanCode], index: usize) -> u8 {
     };
     match &code.kind {
         CodeKind::Action(_) | CodeKind::Badge(_) | CodeKind::Reason(_) => 0,
-        CodeKind::Number(number)
-            if number.source == super::NumberSource::Plain && number.text.len() >= 12 =>
-        {
-            1
-        }
+        CodeKind::Number(number) if number.source == super::NumberSource::Plain && number.text.len() >= 12 => 1,
         CodeKind::Number(number) if number.source != super::NumberSource::Plain => 2,
         CodeKind::Gs1(_) | CodeKind::DigitalLink(_) => 3,
         CodeKind::Ambiguous { .. } => 4,

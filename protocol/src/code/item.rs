@@ -18,9 +18,7 @@ pub enum GtinError {
         length: usize,
     },
     /// The check digit does not fit the others.
-    #[error(
-        "product number `{value}` ends in check digit {found}; {expected} fits the other digits"
-    )]
+    #[error("product number `{value}` ends in check digit {found}; {expected} fits the other digits")]
     CheckDigit {
         /// What was given.
         value: String,
@@ -36,20 +34,13 @@ impl Gtin {
     pub fn parse(digits: &str) -> Result<Self, GtinError> {
         let bytes = digits.as_bytes();
         if !matches!(bytes.len(), 8 | 12 | 13 | 14) || !bytes.iter().all(u8::is_ascii_digit) {
-            return Err(GtinError::Shape {
-                value: digits.chars().take(32).collect(),
-                length: digits.chars().count(),
-            });
+            return Err(GtinError::Shape { value: digits.chars().take(32).collect(), length: digits.chars().count() });
         }
         let (body, check) = bytes.split_at(bytes.len() - 1);
         let (found, expected) = (check[0], check_digit(body));
         if found != expected {
             let (found, expected) = (char::from(found), char::from(expected));
-            return Err(GtinError::CheckDigit {
-                value: digits.to_owned(),
-                found,
-                expected,
-            });
+            return Err(GtinError::CheckDigit { value: digits.to_owned(), found, expected });
         }
         let mut padded = [b'0'; 14];
         padded[14 - bytes.len()..].copy_from_slice(bytes);
@@ -58,10 +49,7 @@ impl Gtin {
 
     /// Reads an eight-digit UPC-E (number system 0 or 1, six digits, check digit) as the UPC-A it stands for.
     pub fn from_upc_e(digits: &str) -> Result<Self, GtinError> {
-        let shape = || GtinError::Shape {
-            value: digits.chars().take(32).collect(),
-            length: digits.chars().count(),
-        };
+        let shape = || GtinError::Shape { value: digits.chars().take(32).collect(), length: digits.chars().count() };
         let &[system, a, b, c, d, e, last, check] = digits.as_bytes() else {
             return Err(shape());
         };
@@ -75,11 +63,7 @@ impl Gtin {
             b'4' => [a, b, c, d, zero, zero, zero, zero, zero, e],
             _ => [a, b, c, d, e, zero, zero, zero, zero, last],
         };
-        let upc_a: String = std::iter::once(system)
-            .chain(middle)
-            .chain([check])
-            .map(char::from)
-            .collect();
+        let upc_a: String = std::iter::once(system).chain(middle).chain([check]).map(char::from).collect();
         Self::parse(&upc_a)
     }
 
@@ -125,18 +109,14 @@ impl fmt::Debug for Gtin {
 /// The GS1 check digit (modulo 10, weights 3 and 1 from the right) of ASCII digits, as an ASCII digit.
 pub fn check_digit(digits: &[u8]) -> u8 {
     let weighted = digits.iter().rev().zip([3u32, 1].into_iter().cycle());
-    let sum: u32 = weighted
-        .map(|(digit, weight)| u32::from(digit.wrapping_sub(b'0') % 10) * weight)
-        .sum();
+    let sum: u32 = weighted.map(|(digit, weight)| u32::from(digit.wrapping_sub(b'0') % 10) * weight).sum();
     b'0' + u8::try_from((10 - sum % 10) % 10).expect("a remainder of ten fits a byte")
 }
 
 /// Whether the last of `digits` is the GS1 check digit of the others; never true for anything but digits.
 pub fn ends_in_check_digit(digits: &[u8]) -> bool {
     match digits.split_last() {
-        Some((last, body)) => {
-            !body.is_empty() && digits.iter().all(u8::is_ascii_digit) && check_digit(body) == *last
-        }
+        Some((last, body)) => !body.is_empty() && digits.iter().all(u8::is_ascii_digit) && check_digit(body) == *last,
         None => false,
     }
 }
@@ -148,9 +128,7 @@ mod tests {
 
     #[track_caller]
     fn check(digits: &str, expected: Result<&str, &str>) {
-        let got = Gtin::parse(digits)
-            .map(|gtin| gtin.to_string())
-            .map_err(|error| error.to_string());
+        let got = Gtin::parse(digits).map(|gtin| gtin.to_string()).map_err(|error| error.to_string());
         assert_eq!(got.as_deref().map_err(String::as_str), expected);
     }
 
@@ -160,22 +138,10 @@ mod tests {
         check("04006381333931", Ok("04006381333931"));
         check("036000291452", Ok("00036000291452"));
         check("96385074", Ok("00000096385074"));
-        check(
-            "4006381333930",
-            Err("product number `4006381333930` ends in check digit 0; 1 fits the other digits"),
-        );
-        check(
-            "400638133393",
-            Err("product number `400638133393` ends in check digit 3; 0 fits the other digits"),
-        );
-        check(
-            "123",
-            Err("product number `123` has 3 characters; give 8, 12, 13 or 14 digits"),
-        );
-        check(
-            "40063813339３",
-            Err("product number `40063813339３` has 12 characters; give 8, 12, 13 or 14 digits"),
-        );
+        check("4006381333930", Err("product number `4006381333930` ends in check digit 0; 1 fits the other digits"));
+        check("400638133393", Err("product number `400638133393` ends in check digit 3; 0 fits the other digits"));
+        check("123", Err("product number `123` has 3 characters; give 8, 12, 13 or 14 digits"));
+        check("40063813339３", Err("product number `40063813339３` has 12 characters; give 8, 12, 13 or 14 digits"));
     }
 
     #[test]
@@ -194,30 +160,10 @@ mod tests {
 
     #[test]
     fn writings_are_cut_only_where_zeros_allow() {
-        let writings = |digits: &str| {
-            Gtin::parse(digits)
-                .unwrap()
-                .writings()
-                .map(str::to_owned)
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(
-            writings("96385074"),
-            [
-                "00000096385074",
-                "0000096385074",
-                "000096385074",
-                "96385074"
-            ]
-        );
-        assert_eq!(
-            writings("036000291452"),
-            ["00036000291452", "0036000291452", "036000291452"]
-        );
-        assert_eq!(
-            writings("4006381333931"),
-            ["04006381333931", "4006381333931"]
-        );
+        let writings = |digits: &str| Gtin::parse(digits).unwrap().writings().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(writings("96385074"), ["00000096385074", "0000096385074", "000096385074", "96385074"]);
+        assert_eq!(writings("036000291452"), ["00036000291452", "0036000291452", "036000291452"]);
+        assert_eq!(writings("4006381333931"), ["04006381333931", "4006381333931"]);
         assert_eq!(writings("14006381333938"), ["14006381333938"]);
     }
 

@@ -146,38 +146,20 @@ impl ScanCode {
     }
 
     /// Reads one frame of a port that has its own no-read texts.
-    pub fn parse_with(
-        bytes: &[u8],
-        entry: Entry,
-        no_read: &NoReadTexts,
-    ) -> Result<ScanCode, CodeError> {
+    pub fn parse_with(bytes: &[u8], entry: Entry, no_read: &NoReadTexts) -> Result<ScanCode, CodeError> {
         if bytes.len() > CODE_BYTES_MAX {
             return Err(CodeError::TooLong { bytes: bytes.len() });
         }
         let (aim, data) = AimId::take(bytes);
         let (text, encoding) = decode(data);
-        let kind = if no_read.contains(&text) {
-            CodeKind::NoRead
-        } else {
-            kind_of(&text, aim, entry)?
-        };
-        Ok(ScanCode {
-            raw: bytes.to_vec(),
-            text,
-            encoding,
-            aim,
-            kind,
-            canonical_version: CANONICAL_VERSION,
-        })
+        let kind = if no_read.contains(&text) { CodeKind::NoRead } else { kind_of(&text, aim, entry)? };
+        Ok(ScanCode { raw: bytes.to_vec(), text, encoding, aim, kind, canonical_version: CANONICAL_VERSION })
     }
 
     /// The canonical texts under which a replica may know the parcel, best first; empty when the code names none.
     pub fn lookup_keys(&self) -> Vec<String> {
         match &self.kind {
-            CodeKind::Number(number)
-            | CodeKind::Ambiguous {
-                as_waybill: number, ..
-            } => number_keys(number),
+            CodeKind::Number(number) | CodeKind::Ambiguous { as_waybill: number, .. } => number_keys(number),
             CodeKind::Gs1(elements) => elements.lookup_keys(),
             CodeKind::DigitalLink(link) => {
                 let mut keys = link.elements.lookup_keys();
@@ -201,9 +183,7 @@ impl ScanCode {
                 elements.gtin().as_ref().map(gtin_keys).unwrap_or_default()
             }
             CodeKind::Number(number) => {
-                let writings = Gtin::parse(&number.text)
-                    .map(|gtin| gtin_keys(&gtin))
-                    .unwrap_or_default();
+                let writings = Gtin::parse(&number.text).map(|gtin| gtin_keys(&gtin)).unwrap_or_default();
                 let others = writings.into_iter().filter(|key| *key != number.text);
                 std::iter::once(number.text.clone()).chain(others).collect()
             }
@@ -220,9 +200,7 @@ impl ScanCode {
     pub fn gtin(&self) -> Option<Gtin> {
         match &self.kind {
             CodeKind::Item(gtin) | CodeKind::Ambiguous { as_item: gtin, .. } => Some(*gtin),
-            CodeKind::Gs1(elements) | CodeKind::DigitalLink(DigitalLink { elements, .. }) => {
-                elements.gtin()
-            }
+            CodeKind::Gs1(elements) | CodeKind::DigitalLink(DigitalLink { elements, .. }) => elements.gtin(),
             _ => None,
         }
     }
@@ -230,15 +208,8 @@ impl ScanCode {
     /// The couriers whose numbers look like this one. For people only: nothing is decided by it.
     pub fn courier_hints(&self) -> Vec<Courier> {
         match &self.kind {
-            CodeKind::Number(number)
-            | CodeKind::Ambiguous {
-                as_waybill: number, ..
-            } => {
-                if number.source == NumberSource::SfLabel {
-                    vec![Courier::Sf]
-                } else {
-                    hints(&number.text)
-                }
+            CodeKind::Number(number) | CodeKind::Ambiguous { as_waybill: number, .. } => {
+                if number.source == NumberSource::SfLabel { vec![Courier::Sf] } else { hints(&number.text) }
             }
             _ => Vec::new(),
         }
@@ -270,18 +241,14 @@ fn kind_of(text: &str, aim: Option<AimId>, entry: Entry) -> Result<CodeKind, Cod
     }
     if let Some(aim) = aim {
         if aim.carries_gs1() {
-            return gs1::parse_scanned(text)
-                .map(CodeKind::Gs1)
-                .map_err(CodeError::Gs1);
+            return gs1::parse_scanned(text).map(CodeKind::Gs1).map_err(CodeError::Gs1);
         }
         if aim.is_retail() {
             return retail_kind(text, aim);
         }
     }
     if entry == Entry::Manual && plain.starts_with('(') {
-        return gs1::parse_bracketed(text)
-            .map(CodeKind::Gs1)
-            .map_err(CodeError::Gs1);
+        return gs1::parse_bracketed(text).map(CodeKind::Gs1).map_err(CodeError::Gs1);
     }
     Ok(plain_kind(text, &plain, aim))
 }
@@ -298,38 +265,24 @@ fn bench_kind(canonical: &str) -> Result<CodeKind, CodeError> {
 /// A product symbol. Scanners differ: UPC-A comes as 13 or 12 digits, UPC-E expanded or as 8, add-ons as 2 or 5 more.
 fn retail_kind(text: &str, aim: AimId) -> Result<CodeKind, CodeError> {
     if let Some((primary, composite)) = text.split_once("|]e0") {
-        return gs1::parse_composite(primary, composite)
-            .map(CodeKind::Gs1)
-            .map_err(CodeError::Gs1);
+        return gs1::parse_composite(primary, composite).map(CodeKind::Gs1).map_err(CodeError::Gs1);
     }
     let digits = text.trim();
     let with_add_on = aim.modifier == '3' && matches!(digits.len(), 15 | 18);
-    let digits = if with_add_on {
-        digits.get(..13).unwrap_or(digits)
-    } else {
-        digits
-    };
+    let digits = if with_add_on { digits.get(..13).unwrap_or(digits) } else { digits };
     let add_on_alone = matches!((aim.modifier, digits.len()), ('1', 2) | ('2', 5));
     if add_on_alone && digits.bytes().all(|b| b.is_ascii_digit()) {
         return Ok(CodeKind::NotAWaybill(NotAWaybill::Text));
     }
     let short_upc = aim.modifier == '0' && digits.len() == 8;
-    let gtin = if short_upc {
-        Gtin::from_upc_e(digits)
-    } else {
-        Gtin::parse(digits)
-    };
-    gtin.map(CodeKind::Item)
-        .map_err(|cause| CodeError::Item { aim, cause })
+    let gtin = if short_upc { Gtin::from_upc_e(digits) } else { Gtin::parse(digits) };
+    gtin.map(CodeKind::Item).map_err(|cause| CodeError::Item { aim, cause })
 }
 
 /// Data without a symbology that decides: a label, a link, GS1 data by its separators, a number, or something else.
 fn plain_kind(text: &str, plain: &str, aim: Option<AimId>) -> CodeKind {
     if let Some((number, source)) = label::number_in(text) {
-        return CodeKind::Number(Number {
-            text: canonical(&number),
-            source,
-        });
+        return CodeKind::Number(Number { text: canonical(&number), source });
     }
     if has_scheme(plain) {
         return match gs1::parse_link(text.trim()) {
@@ -345,18 +298,12 @@ fn plain_kind(text: &str, plain: &str, aim: Option<AimId>) -> CodeKind {
     if !is_plausible_number(plain) {
         return CodeKind::NotAWaybill(NotAWaybill::Text);
     }
-    let number = Number {
-        text: plain.to_owned(),
-        source: NumberSource::Plain,
-    };
+    let number = Number { text: plain.to_owned(), source: NumberSource::Plain };
     match Gtin::parse(plain) {
-        Ok(gtin) if aim.is_some_and(|aim| aim.family == Family::Itf && aim.modifier == '1') => {
-            CodeKind::Item(gtin)
+        Ok(gtin) if aim.is_some_and(|aim| aim.family == Family::Itf && aim.modifier == '1') => CodeKind::Item(gtin),
+        Ok(gtin) if aim.is_none_or(|aim| aim.family == Family::Itf) => {
+            CodeKind::Ambiguous { as_item: gtin, as_waybill: number }
         }
-        Ok(gtin) if aim.is_none_or(|aim| aim.family == Family::Itf) => CodeKind::Ambiguous {
-            as_item: gtin,
-            as_waybill: number,
-        },
         _ => CodeKind::Number(number),
     }
 }
@@ -367,9 +314,7 @@ fn has_scheme(plain: &str) -> bool {
         Some((scheme, _)) => {
             (2..=16).contains(&scheme.len())
                 && scheme.starts_with(|c: char| c.is_ascii_uppercase())
-                && scheme
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
+                && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
         }
         None => false,
     }
@@ -379,9 +324,9 @@ fn has_scheme(plain: &str) -> bool {
 fn is_plausible_number(plain: &str) -> bool {
     (1..=NUMBER_MAX).contains(&plain.len())
         && plain.bytes().any(|b| b.is_ascii_alphanumeric())
-        && plain.bytes().all(|b| {
-            b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/' | b'#' | b'+' | b'*')
-        })
+        && plain
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/' | b'#' | b'+' | b'*'))
 }
 
 fn number_keys(number: &Number) -> Vec<String> {
@@ -394,10 +339,6 @@ fn number_keys(number: &Number) -> Vec<String> {
 
 fn gtin_keys(gtin: &Gtin) -> Vec<String> {
     let printed = gtin.printed().to_owned();
-    let others: Vec<String> = gtin
-        .writings()
-        .filter(|text| *text != printed)
-        .map(str::to_owned)
-        .collect();
+    let others: Vec<String> = gtin.writings().filter(|text| *text != printed).map(str::to_owned).collect();
     std::iter::once(printed).chain(others).collect()
 }

@@ -25,11 +25,7 @@ pub enum Encoding {
 /// Reads `bytes` as UTF-8, else GB18030, else byte by byte with escapes.
 pub fn decode(bytes: &[u8]) -> (String, Encoding) {
     if let Ok(text) = std::str::from_utf8(bytes) {
-        let encoding = if text.is_ascii() {
-            Encoding::Ascii
-        } else {
-            Encoding::Utf8
-        };
+        let encoding = if text.is_ascii() { Encoding::Ascii } else { Encoding::Utf8 };
         return (text.to_owned(), encoding);
     }
     match encoding_rs::GB18030.decode_without_bom_handling_and_without_replacement(bytes) {
@@ -63,11 +59,7 @@ pub fn canonical(text: &str) -> String {
 
 /// [`canonical`] that copies only when something changes.
 pub fn canonical_cow(text: &str) -> Cow<'_, str> {
-    if text.bytes().all(is_already_canonical) {
-        Cow::Borrowed(text)
-    } else {
-        Cow::Owned(canonical(text))
-    }
+    if text.bytes().all(is_already_canonical) { Cow::Borrowed(text) } else { Cow::Owned(canonical(text)) }
 }
 
 /// The 64-bit xxh3 of a canonical text: the key under which replicas and tables find a code.
@@ -122,14 +114,8 @@ mod tests {
     fn bytes_are_read_as_utf8_then_gb18030_then_escaped() {
         assert_eq!(decode(b"YT1"), ("YT1".into(), Encoding::Ascii));
         assert_eq!(decode("赠品".as_bytes()), ("赠品".into(), Encoding::Utf8));
-        assert_eq!(
-            decode(&[0xD4, 0xF9, 0xC6, 0xB7]),
-            ("赠品".into(), Encoding::Gb18030)
-        );
-        assert_eq!(
-            decode(&[b'A', 0xFF, b'B']),
-            ("A\\xFFB".into(), Encoding::Escaped)
-        );
+        assert_eq!(decode(&[0xD4, 0xF9, 0xC6, 0xB7]), ("赠品".into(), Encoding::Gb18030));
+        assert_eq!(decode(&[b'A', 0xFF, b'B']), ("A\\xFFB".into(), Encoding::Escaped));
     }
 
     #[test]

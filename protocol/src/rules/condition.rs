@@ -135,7 +135,7 @@ fields! {
     LineSkus = "lines.skus", Texts;
     /// Pieces of goods inside.
     LineQuantity = "lines.quantity", Number;
-    /// Refunded pieces inside.
+    /// Refunded pieces inside: those that the stock-out record still has, or all of them without a record.
     LineRefunded = "lines.refunded", Number;
     /// Pieces that the stock-out record lacks.
     LineMissing = "lines.missing", Number;
@@ -235,7 +235,7 @@ impl Field {
             Field::HasStockOut => Reading::Flag(parcel.picked.is_some()),
             Field::LineSkus => Reading::Texts(Box::new(parcel.lines.iter().map(|line| line.sku.as_str()))),
             Field::LineQuantity => pieces(parcel.lines.iter().map(|line| line.quantity)),
-            Field::LineRefunded => pieces(parcel.lines.iter().map(|line| line.refunded)),
+            Field::LineRefunded => pieces(refunded_inside(parcel).map(|(_, pieces)| pieces)),
             Field::LineMissing => pieces(lacking(parcel)?.map(|(_, lacks)| lacks)),
             Field::LineSurplus => pieces(surplus(parcel)?.map(|(_, extra)| extra)),
             Field::LineWrong => pieces(foreign(parcel)?.map(|picked| picked.quantity)),
@@ -289,9 +289,7 @@ pub fn about(reason: ReasonCode, facts: &Facts<'_>) -> String {
         ReasonCode::GiftIssuedThoughCancelled => {
             gift_titles(parcel, |status, issued| status == GiftStatus::Cancelled && issued > 0)
         }
-        ReasonCode::RefundedLines => {
-            list(parcel.lines.iter().filter(|line| line.refunded > 0).map(|line| (line.title.as_str(), line.refunded)))
-        }
+        ReasonCode::RefundedLines => list(refunded_inside(parcel)),
         ReasonCode::MissingItem => list(lacking(parcel).into_iter().flatten()),
         ReasonCode::SurplusItem => list(surplus(parcel).into_iter().flatten()),
         ReasonCode::WrongItem => {
@@ -325,6 +323,18 @@ fn gifts<'a>(parcel: &Parcel, wanted: impl Fn(GiftStatus, u32) -> bool) -> Readi
     Reading::Number(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
+/// Refunded goods that are in the parcel, as far as one knows.
+fn refunded_inside(parcel: &Parcel) -> impl Iterator<Item = (&str, u32)> {
+    let inside = |sku: &str| {
+        let refunded =
+            sum(parcel.lines.iter().filter(|line| line.sku == sku).map(|line| line.refunded.min(line.quantity)));
+        let picked =
+            parcel.picked.as_deref().map(|picked| pieces_of(picked, sku).saturating_sub(promised(parcel, sku)));
+        picked.map_or(refunded, |picked| picked.saturating_sub(wanted(parcel, sku)).min(refunded))
+    };
+    distinct_lines(parcel).map(move |(sku, title)| (title, inside(sku))).filter(|(_, pieces)| *pieces > 0)
+}
+
 /// Goods of which the stock-out record has fewer than are still wanted; `None` without a record.
 fn lacking(parcel: &Parcel) -> Option<impl Iterator<Item = (&str, u32)>> {
     let picked = parcel.picked.as_deref()?;
@@ -335,18 +345,9 @@ fn lacking(parcel: &Parcel) -> Option<impl Iterator<Item = (&str, u32)>> {
 /// Goods of which the stock-out record has more than were bought; gifts of the same article count as wanted.
 fn surplus(parcel: &Parcel) -> Option<impl Iterator<Item = (&str, u32)>> {
     let picked = parcel.picked.as_deref()?;
-    let bought = |sku: &str| {
-        parcel.lines.iter().filter(|line| line.sku == sku).map(|line| line.quantity).fold(0, u32::saturating_add)
-    };
-    let promised = |sku: &str| {
-        parcel
-            .gifts
-            .iter()
-            .filter(|gift| gift.sku == sku)
-            .map(|gift| gift.quantity.max(gift.issued))
-            .fold(0, u32::saturating_add)
-    };
-    let extra = move |sku: &str| pieces_of(picked, sku).saturating_sub(bought(sku).saturating_add(promised(sku)));
+    let bought = |sku: &str| sum(parcel.lines.iter().filter(|line| line.sku == sku).map(|line| line.quantity));
+    let extra =
+        move |sku: &str| pieces_of(picked, sku).saturating_sub(bought(sku).saturating_add(promised(parcel, sku)));
     Some(distinct_lines(parcel).map(move |(sku, title)| (title, extra(sku))).filter(|(_, extra)| *extra > 0))
 }
 
@@ -370,13 +371,20 @@ fn distinct_lines(parcel: &Parcel) -> impl Iterator<Item = (&str, &str)> {
 }
 
 fn wanted(parcel: &Parcel, sku: &str) -> u32 {
-    let open =
-        parcel.lines.iter().filter(|line| line.sku == sku).map(|line| line.quantity.saturating_sub(line.refunded));
-    open.fold(0, u32::saturating_add)
+    sum(parcel.lines.iter().filter(|line| line.sku == sku).map(|line| line.quantity.saturating_sub(line.refunded)))
+}
+
+/// Pieces of an article that are inside as gifts.
+fn promised(parcel: &Parcel, sku: &str) -> u32 {
+    sum(parcel.gifts.iter().filter(|gift| gift.sku == sku).map(|gift| gift.quantity.max(gift.issued)))
 }
 
 fn pieces_of(picked: &[Picked], sku: &str) -> u32 {
-    picked.iter().filter(|picked| picked.sku == sku).map(|picked| picked.quantity).fold(0, u32::saturating_add)
+    sum(picked.iter().filter(|picked| picked.sku == sku).map(|picked| picked.quantity))
+}
+
+fn sum(quantities: impl Iterator<Item = u32>) -> u32 {
+    quantities.fold(0, u32::saturating_add)
 }
 
 /// Only when the number looks like some courier's and none of them is the parcel's. Numbers of couriers overlap, so

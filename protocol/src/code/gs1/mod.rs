@@ -24,10 +24,7 @@ impl Ai {
         }
         let mut digits = [0; 4];
         digits.get_mut(..bytes.len())?.copy_from_slice(bytes);
-        Some(Self {
-            digits,
-            len: u8::try_from(bytes.len()).ok()?,
-        })
+        Some(Self { digits, len: u8::try_from(bytes.len()).ok()? })
     }
 
     /// The digits, for example `01` or `3103`.
@@ -70,18 +67,12 @@ pub struct ElementString {
 impl ElementString {
     /// The value of `ai`, for example `get("10")` for the batch.
     pub fn get(&self, ai: &str) -> Option<&str> {
-        self.elements
-            .iter()
-            .find(|element| element.ai.as_str() == ai)
-            .map(|element| element.value.as_str())
+        self.elements.iter().find(|element| element.ai.as_str() == ai).map(|element| element.value.as_str())
     }
 
     /// The product that the data is about: AI 01, else 02 (contents) or 03 (made to order).
     pub fn gtin(&self) -> Option<Gtin> {
-        ["01", "02", "03"]
-            .iter()
-            .find_map(|ai| self.get(ai))
-            .and_then(|digits| Gtin::parse(digits).ok())
+        ["01", "02", "03"].iter().find_map(|ai| self.get(ai)).and_then(|digits| Gtin::parse(digits).ok())
     }
 
     /// The canonical texts under which a parcel may be known: SSCC, shipment and consignment numbers, order number,
@@ -110,9 +101,7 @@ impl ElementString {
 impl fmt::Display for ElementString {
     /// With bracketed identifiers, as printed for people: `(01)…(10)…`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.elements
-            .iter()
-            .try_for_each(|element| write!(f, "({}){}", element.ai, element.value))
+        self.elements.iter().try_for_each(|element| write!(f, "({}){}", element.ai, element.value))
     }
 }
 
@@ -155,8 +144,5 @@ pub fn parse_composite(primary: &str, composite: &str) -> Result<ElementString, 
 
 /// Reads a Digital Link.
 pub fn parse_link(uri: &str) -> Result<DigitalLink, Gs1Error> {
-    parse_scanned(uri).map(|elements| DigitalLink {
-        stem: String::new(),
-        elements,
-    })
+    parse_scanned(uri).map(|elements| DigitalLink { stem: String::new(), elements })
 }
