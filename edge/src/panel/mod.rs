@@ -1,1 +1,3 @@
 //! The panel: what the packer sees and hears.
+
+pub mod scanner;
