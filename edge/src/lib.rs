@@ -2,6 +2,10 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod clock;
+pub mod disk;
+pub mod journal;
 pub mod link;
 pub mod panel;
+pub mod replica;
 pub mod scan;
+pub mod station;
