@@ -11,9 +11,7 @@ use std::sync::Arc;
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// The file is missing or not PEM.
-    #[error(
-        "failed to read certificates from `{path}`; give a PEM file with at least one CA certificate"
-    )]
+    #[error("failed to read certificates from `{path}`; give a PEM file with at least one CA certificate")]
     Read {
         /// The file.
         path: PathBuf,
@@ -46,18 +44,13 @@ fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, TlsError> {
     let certificates = match ca_file {
         Some(path) => CertificateDer::pem_file_iter(path)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map_err(|cause| TlsError::Read {
-                path: path.to_owned(),
-                cause,
-            })?,
+            .map_err(|cause| TlsError::Read { path: path.to_owned(), cause })?,
         None => rustls_native_certs::load_native_certs().certs,
     };
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(certificates);
     if roots.is_empty() {
-        let place = ca_file.map_or("the system's store".to_owned(), |path| {
-            format!("`{}`", path.display())
-        });
+        let place = ca_file.map_or("the system's store".to_owned(), |path| format!("`{}`", path.display()));
         return Err(TlsError::Empty { place });
     }
     Ok(roots)

@@ -1,19 +1,14 @@
 //! The task that owns the event loop: it polls, tells what happened, and starts over when anything goes wrong.
 
-use super::{Config, Down, Event, Fate, Live, PAYLOAD_MAX, Shared, Ticket, Will, lock};
+use super::{Config, Down, Event, Fate, Live, Shared, Ticket, Will, lock};
 use crate::clock;
 use futures::FutureExt;
 use futures::stream::{FuturesUnordered, StreamExt};
 use packline_protocol::time::Moment;
-use rumqttc::mqttbytes::v5::{
-    ConnAck, ConnectReturnCode, DisconnectReasonCode, LastWill, Packet, SubAck,
-};
-use rumqttc::{
-    AsyncClient, ConnectionError, Event as Polled, MqttOptions, NetworkOptions, Outgoing,
-};
-use rumqttc::{
-    PubAckReason, PublishResult, QoS, StateError, SubscribeFilterInput, SubscribeReasonCode,
-};
+use packline_protocol::topic::PAYLOAD_MAX;
+use rumqttc::mqttbytes::v5::{ConnAck, ConnectReturnCode, DisconnectReasonCode, LastWill, Packet, SubAck};
+use rumqttc::{AsyncClient, ConnectionError, Event as Polled, MqttOptions, NetworkOptions, Outgoing};
+use rumqttc::{PubAckReason, PublishResult, QoS, StateError, SubscribeFilterInput, SubscribeReasonCode};
 use rumqttc::{TlsConfiguration, Transport};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -66,13 +61,7 @@ impl Driver {
         events: mpsc::Sender<Event>,
         shared: Arc<Mutex<Shared>>,
     ) -> Self {
-        Self {
-            config,
-            will,
-            events,
-            shared,
-            short_lives: 0,
-        }
+        Self { config, will, events, shared, short_lives: 0 }
     }
 
     pub(super) async fn run(mut self) {
@@ -81,38 +70,22 @@ impl Driver {
             let (why, lived_ms) = self.connect(connection).await;
             lock(&self.shared).live = None;
             let refused = matches!(why, Down::Refused(_) | Down::TakenOver);
-            let closed = lock(&self.shared).closing
-                || self
-                    .events
-                    .send(Event::Down { connection, why })
-                    .await
-                    .is_err();
+            let closed = lock(&self.shared).closing || self.events.send(Event::Down { connection, why }).await.is_err();
             if closed {
                 return;
             }
-            failures = if lived_ms > SHORT_LIFE_MS {
-                0
-            } else {
-                failures + 1
-            };
-            tokio::time::sleep(
-                self.config
-                    .backoff
-                    .pause(failures, refused, clock::random_u64()),
-            )
-            .await;
+            failures = if lived_ms > SHORT_LIFE_MS { 0 } else { failures + 1 };
+            tokio::time::sleep(self.config.backoff.pause(failures, refused, clock::random_u64())).await;
         }
     }
 
     /// Runs one connection to its end; says what ended it and how long after CONNACK.
     async fn connect(&mut self, connection: u64) -> (Down, u64) {
-        let (client, mut eventloop) = match AsyncClient::builder(self.options(connection))
-            .capacity(REQUESTS_MAX)
-            .try_build()
-        {
-            Ok(parts) => parts,
-            Err(error) => return (Down::Lost(error.to_string()), 0),
-        };
+        let (client, mut eventloop) =
+            match AsyncClient::builder(self.options(connection)).capacity(REQUESTS_MAX).try_build() {
+                Ok(parts) => parts,
+                Err(error) => return (Down::Lost(error.to_string()), 0),
+            };
         let mut session = Session::new(client, connection);
         let why = loop {
             let why = match timeout(SILENCE_MAX, eventloop.poll()).await {
@@ -124,13 +97,8 @@ impl Driver {
                 break why;
             }
         };
-        let lived_ms = session
-            .connected
-            .map_or(0, |at| clock::moment().since_ms(at));
-        (
-            self.judge(why, session.connected.is_some() && lived_ms < SHORT_LIFE_MS),
-            lived_ms,
-        )
+        let lived_ms = session.connected.map_or(0, |at| clock::moment().since_ms(at));
+        (self.judge(why, session.connected.is_some() && lived_ms < SHORT_LIFE_MS), lived_ms)
     }
 
     /// A twin that keeps taking the connection shows, on brokers that do not say so, as one short life after another.
@@ -138,11 +106,7 @@ impl Driver {
         match why {
             Down::Lost(_) if short_life => {
                 self.short_lives += 1;
-                if self.short_lives >= SHORT_LIVES_MAX {
-                    Down::TakenOver
-                } else {
-                    why
-                }
+                if self.short_lives >= SHORT_LIVES_MAX { Down::TakenOver } else { why }
             }
             Down::Lost(_) | Down::TakenOver => why,
             _ => {
@@ -159,23 +123,14 @@ impl Driver {
                 check_grants(&ack, &self.config)?;
                 lock(&self.shared).live = Some(session.live());
                 session.up = true;
-                self.tell(
-                    session,
-                    Event::Up {
-                        connection: session.connection,
-                    },
-                )
-                .await?;
+                self.tell(session, Event::Up { connection: session.connection }).await?;
                 for event in std::mem::take(&mut session.early) {
                     self.tell(session, event).await?;
                 }
             }
             Polled::Incoming(Packet::Publish(publish)) => {
                 let topic = String::from_utf8_lossy(&publish.topic).into_owned();
-                let message = Event::Message {
-                    topic,
-                    payload: publish.payload,
-                };
+                let message = Event::Message { topic, payload: publish.payload };
                 if session.up {
                     self.tell(session, message).await?;
                 } else if session.early.len() < EARLY_MAX {
@@ -207,17 +162,9 @@ impl Driver {
             self.tell(session, event).await?;
         }
         let now = clock::moment();
-        let no_puback =
-            !session.fates.is_empty() && now.since_ms(session.progress) > PUBACK_WAIT_MAX_MS;
-        let no_suback = !session.up
-            && session
-                .connected
-                .is_some_and(|at| now.since_ms(at) > SUBACK_WAIT_MAX_MS);
-        if no_puback || no_suback {
-            Err(Down::Stalled)
-        } else {
-            Ok(())
-        }
+        let no_puback = !session.fates.is_empty() && now.since_ms(session.progress) > PUBACK_WAIT_MAX_MS;
+        let no_suback = !session.up && session.connected.is_some_and(|at| now.since_ms(at) > SUBACK_WAIT_MAX_MS);
+        if no_puback || no_suback { Err(Down::Stalled) } else { Ok(()) }
     }
 
     /// Waits for room in the events: a slow reader stops the polling, and TCP then slows the broker.
@@ -242,18 +189,10 @@ impl Driver {
         network.set_tcp_nodelay(true);
         options.set_network_options(network);
         if let Some(tls) = &config.tls {
-            options.set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(
-                tls.clone(),
-            )));
+            options.set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(tls.clone())));
         }
         if let Some(will) = (self.will)(connection) {
-            options.set_last_will(LastWill::new(
-                will.topic,
-                will.payload,
-                QoS::AtLeastOnce,
-                false,
-                None,
-            ));
+            options.set_last_will(LastWill::new(will.topic, will.payload, QoS::AtLeastOnce, false, None));
         }
         options
     }
@@ -276,31 +215,16 @@ impl Session {
     /// Subscribes to everything at once; a broker that takes less than our cap lowers it.
     fn connected(&mut self, ack: &ConnAck, config: &Config) -> Result<(), Down> {
         self.connected = Some(clock::moment());
-        if let Some(packet_max) = ack
-            .properties
-            .as_ref()
-            .and_then(|properties| properties.max_packet_size)
-        {
-            let room = usize::try_from(packet_max)
-                .unwrap_or(usize::MAX)
-                .saturating_sub(PACKET_OVERHEAD);
+        if let Some(packet_max) = ack.properties.as_ref().and_then(|properties| properties.max_packet_size) {
+            let room = usize::try_from(packet_max).unwrap_or(usize::MAX).saturating_sub(PACKET_OVERHEAD);
             self.payload_max = self.payload_max.min(room);
         }
-        let filters = config
-            .filters
-            .iter()
-            .map(|(filter, qos)| SubscribeFilterInput::new(filter, (*qos).into()));
-        self.client
-            .try_subscribe_many(filters)
-            .map_err(|error| Down::SubscriptionRefused(error.to_string()))
+        let filters = config.filters.iter().map(|(filter, qos)| SubscribeFilterInput::new(filter, (*qos).into()));
+        self.client.try_subscribe_many(filters).map_err(|error| Down::SubscriptionRefused(error.to_string()))
     }
 
     fn live(&self) -> Live {
-        Live {
-            client: self.client.clone(),
-            payload_max: self.payload_max,
-            fresh: Vec::new(),
-        }
+        Live { client: self.client.clone(), payload_max: self.payload_max, fresh: Vec::new() }
     }
 }
 
@@ -314,10 +238,7 @@ fn check_grants(ack: &SubAck, config: &Config) -> Result<(), Down> {
 }
 
 fn is_taken(reason: PubAckReason) -> bool {
-    matches!(
-        reason,
-        PubAckReason::Success | PubAckReason::NoMatchingSubscribers
-    )
+    matches!(reason, PubAckReason::Success | PubAckReason::NoMatchingSubscribers)
 }
 
 fn refused(ticket: Ticket, reason: String) -> Event {

@@ -20,9 +20,6 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-/// The largest payload the link takes, in bytes: what every broker passes with its defaults.
-pub const PAYLOAD_MAX: usize = 120 * 1024;
-
 const EVENTS_MAX: usize = 64;
 
 /// Where to connect, as whom, and what to hear.
@@ -58,11 +55,7 @@ pub struct Backoff {
 impl Default for Backoff {
     /// Half a second to a minute; five minutes when refused.
     fn default() -> Self {
-        Self {
-            base: Duration::from_millis(500),
-            max: Duration::from_secs(60),
-            refused_max: Duration::from_secs(300),
-        }
+        Self { base: Duration::from_millis(500), max: Duration::from_secs(60), refused_max: Duration::from_secs(300) }
     }
 }
 
@@ -219,13 +212,7 @@ impl Link {
         let (events, receiver) = mpsc::channel(EVENTS_MAX);
         let shared = Arc::new(Mutex::new(Shared::default()));
         let driver = Driver::new(config, Box::new(will), events, shared.clone());
-        (
-            Self {
-                shared,
-                task: tokio::spawn(driver.run()),
-            },
-            receiver,
-        )
+        (Self { shared, task: tokio::spawn(driver.run()) }, receiver)
     }
 
     /// Hands one message to the connection, or says at once why not.
@@ -235,23 +222,15 @@ impl Link {
         let live = shared.live.as_mut().ok_or(PublishError::Down)?;
         if payload.len() > live.payload_max {
             let (bytes, max) = (payload.len(), live.payload_max);
-            return Err(PublishError::TooLarge {
-                topic: topic.to_owned(),
-                bytes,
-                max,
-            });
+            return Err(PublishError::TooLarge { topic: topic.to_owned(), bytes, max });
         }
         match qos {
-            Qos::Zero => live
-                .client
-                .try_publish(topic, payload, PublishOptions::at_most_once()),
-            Qos::One => live
-                .client
-                .try_publish_tracked(topic, payload, PublishOptions::at_least_once())
-                .map(|notice| {
-                    live.fresh
-                        .push(notice.wait_async().map(move |fate| (ticket, fate)).boxed());
-                }),
+            Qos::Zero => live.client.try_publish(topic, payload, PublishOptions::at_most_once()),
+            Qos::One => {
+                live.client.try_publish_tracked(topic, payload, PublishOptions::at_least_once()).map(|notice| {
+                    live.fresh.push(notice.wait_async().map(move |fate| (ticket, fate)).boxed());
+                })
+            }
         }
         .map_err(|error| match error {
             ClientError::RequestChannelFull(_) => PublishError::Full,
@@ -270,9 +249,7 @@ impl Link {
             shared.live.take().map(|live| live.client)
         };
         if let Some(client) = client
-            && client
-                .try_disconnect_with_timeout(Duration::from_secs(2))
-                .is_ok()
+            && client.try_disconnect_with_timeout(Duration::from_secs(2)).is_ok()
         {
             let _ = tokio::time::timeout(Duration::from_secs(3), &mut self.task).await;
         }
