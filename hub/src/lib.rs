@@ -3,3 +3,4 @@
 
 pub mod broker;
 pub mod clock;
+pub mod sync;

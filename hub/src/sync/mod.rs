@@ -1,0 +1,3 @@
+//! Keeps stations and hub in step over MQTT.
+
+pub mod mqtt;
