@@ -10,6 +10,13 @@ use serde::{Deserialize, Serialize};
 pub const ROWS_BYTES_MAX: usize = 100 * 1024;
 /// The most rows in one message.
 pub const ROWS_MAX: usize = 2_000;
+/// The most deltas that answer one [`crate::uplink::RangeRequest`]. A longer way is gone in stages: the last delta of a
+/// stage has no root, and the station asks again from where it then stands.
+pub const RANGE_DELTAS_MAX: usize = 16;
+/// How a [`Refusal`] begins when the journal tells another history under numbers that the hub already has: it was
+/// copied or set back. The hub takes nothing more from that journal; the station begins a new one and sends again
+/// what was not acknowledged.
+pub const REFUSED_FORK: &str = "journal-forked";
 
 /// Where a site's change log stands. Retained, and repeated every few seconds: hearing it is hearing the hub.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,3 +1,4 @@
 //! Keeps stations and hub in step over MQTT.
 
+pub mod fold;
 pub mod mqtt;
