@@ -5,9 +5,23 @@
 //! with one thread's worth of steps; [`Journal`] runs it on a thread of its own, where everything waiting is made
 //! durable by one commit. Deliberately absent: what records mean, and sending them.
 
+mod open;
+mod row;
+mod salvage;
+mod store;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub use store::Store;
+pub use writer::{Done, Journal};
+
 use packline_protocol::id::{BootId, ScanSeq, StationEpoch};
-use packline_protocol::record::{ChainLink, Event};
-use packline_protocol::time::{Moment, Timestamp};
+use packline_protocol::record::{ChainLink, Event, RECORD_MAX, ScanRecord};
+use packline_protocol::time::{Moment, Now, Timestamp};
+
+/// The longest record that the journal takes, in bytes: one that had to be salvaged still fits into a record.
+pub const ENTRY_BYTES_MAX: usize = RECORD_MAX - 128;
 
 /// A record before the journal gave it its number.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +36,19 @@ pub struct Entry {
     pub wall_trusted: bool,
     /// What happened.
     pub event: Event,
+}
+
+impl Entry {
+    /// Something that happens now.
+    pub fn new(boot: BootId, now: Now, event: Event) -> Self {
+        Self { boot, moment: now.moment, wall: now.wall, wall_trusted: now.wall_trusted, event }
+    }
+
+    /// The record with its number.
+    pub fn numbered(&self, seq: ScanSeq) -> ScanRecord {
+        let Self { boot, moment, wall, wall_trusted, event } = self.clone();
+        ScanRecord { seq, boot, moment, wall, wall_trusted, event }
+    }
 }
 
 /// Where a journal stands.
@@ -121,6 +148,17 @@ pub enum JournalError {
     NotOpen,
 }
 
+/// What a new journal needs from outside.
+#[derive(Debug, Clone, Copy)]
+pub struct Birth {
+    /// Random; used only when a new journal is begun.
+    pub epoch: StationEpoch,
+    /// This daemon's life.
+    pub boot: BootId,
+    /// When.
+    pub now: Now,
+}
+
 /// How a journal is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
@@ -153,83 +191,4 @@ pub enum Opened {
         /// What was wrong.
         why: String,
     },
-}
-
-/// The journal file, one step at a time, without a thread and without a clock: what the simulation drives.
-pub struct Store {}
-
-#[expect(unused_variables, reason = "signatures first")]
-impl Store {
-    /// Opens `journal.redb` on `disk`, salvaging a damaged one; `epoch` is random and used only for a new file.
-    pub fn open(
-        disk: std::sync::Arc<dyn crate::disk::Disk>,
-        settings: Settings,
-        epoch: StationEpoch,
-        now: packline_protocol::time::Now,
-    ) -> Result<(Store, Opened), JournalError> {
-        unimplemented!()
-    }
-    /// Makes all entries durable with one commit, in order; answers the first one's number.
-    pub fn append(&self, entries: &[Entry]) -> Result<ScanSeq, AppendError> {
-        unimplemented!()
-    }
-    /// Where the journal stands.
-    pub fn head(&self) -> Head {
-        unimplemented!()
-    }
-    /// Durable records from `from` on, at most so many; an empty list when there is none.
-    pub fn pending(&self, from: ScanSeq, records_max: usize, bytes_max: usize) -> Result<Pending, JournalError> {
-        unimplemented!()
-    }
-    /// The hub has committed records up to `upto`, and has them in a backup up to `safe`. Never goes back.
-    pub fn acknowledge(&self, upto: ScanSeq, safe: ScanSeq) {
-        unimplemented!()
-    }
-    /// Deletes a small batch of records that need not be kept; answers whether there is more to do.
-    pub fn prune(&self, now: packline_protocol::time::Now) -> Result<bool, JournalError> {
-        unimplemented!()
-    }
-    /// Checks every record against the chain.
-    pub fn verify(&self) -> Result<u64, JournalError> {
-        unimplemented!()
-    }
-}
-
-/// What to do once a record is durable, or is known not to become so. Runs on the journal's thread: must not block.
-pub type Done = Box<dyn FnOnce(Result<ScanSeq, AppendError>) + Send>;
-
-/// The journal on a thread of its own. Clones are handles on the same journal.
-#[derive(Clone)]
-pub struct Journal {}
-
-#[expect(unused_variables, reason = "signatures first")]
-impl Journal {
-    /// Starts the thread over an open store.
-    pub fn start(store: Store) -> Journal {
-        unimplemented!()
-    }
-    /// Has `entry` written with everything else that waits, in one commit. Never blocks.
-    pub fn append(&self, entry: Entry, done: Done) {
-        unimplemented!()
-    }
-    /// Where the journal stands, without asking the disk.
-    pub fn head(&self) -> Head {
-        unimplemented!()
-    }
-    /// Is marked changed after every commit and every acknowledgement; what the link waits on.
-    pub fn watch(&self) -> tokio::sync::watch::Receiver<Head> {
-        unimplemented!()
-    }
-    /// As [`Store::pending`]; works while the thread writes.
-    pub fn pending(&self, from: ScanSeq, records_max: usize, bytes_max: usize) -> Result<Pending, JournalError> {
-        unimplemented!()
-    }
-    /// As [`Store::acknowledge`]; deleting happens later, when no scan waits.
-    pub fn acknowledge(&self, upto: ScanSeq, safe: ScanSeq) {
-        unimplemented!()
-    }
-    /// Writes what waits and closes the file.
-    pub fn close(&self) {
-        unimplemented!()
-    }
 }

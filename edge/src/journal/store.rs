@@ -1,0 +1,326 @@
+//! The journal's file, one step at a time: append, read, acknowledge, delete. No thread and no clock.
+
+use super::open::{self, ACKED, META, RECORDS, SAFE, State};
+use super::{AppendError, Birth, ENTRY_BYTES_MAX, Entry, Head, JournalError, Opened, Pending, Settings, row};
+use crate::disk::Disk;
+use packline_protocol::id::ScanSeq;
+use packline_protocol::record::{ChainLink, ScanRecord};
+use packline_protocol::time::{Moment, Now};
+use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use tracing::{error, info, warn};
+
+/// Records deleted at once, so that a scan never waits long behind it.
+const PRUNE_MAX: usize = 256;
+/// After a failure, the file is opened anew at most this often, in milliseconds.
+const REOPEN_MS: u64 = 1_000;
+
+/// The journal file, one step at a time, without a thread and without a clock: what the simulation drives.
+///
+/// One caller appends and prunes at a time; any number read meanwhile.
+#[derive(Debug)]
+pub struct Store {
+    disk: Arc<dyn Disk>,
+    settings: Settings,
+    /// `None` while the disk fails.
+    database: RwLock<Option<Database>>,
+    state: Mutex<State>,
+    writer: Mutex<Writer>,
+}
+
+#[derive(Debug, Default)]
+struct Writer {
+    failure: Option<Failure>,
+}
+
+#[derive(Debug, Clone)]
+struct Failure {
+    error: AppendError,
+    tried: Moment,
+}
+
+impl Store {
+    /// Opens `journal.redb` on `disk`, or begins one; from a damaged one everything readable is saved.
+    pub fn open(disk: Arc<dyn Disk>, settings: Settings, birth: Birth) -> Result<(Store, Opened), JournalError> {
+        let (database, state, opened) = open::open(&*disk, birth)?;
+        let database = RwLock::new(Some(database));
+        let store = Store { disk, settings, database, state: Mutex::new(state), writer: Mutex::default() };
+        Ok((store, opened))
+    }
+
+    /// Makes all entries durable with one commit, in order; answers the first one's number. At an error none is.
+    pub fn append(&self, entries: &[Entry]) -> Result<ScanSeq, AppendError> {
+        let mut writer = lock(&self.writer);
+        let moment = entries.first().map(|entry| entry.moment).unwrap_or_default();
+        self.open_again(&mut writer, moment)?;
+        let mut state = *lock(&self.state);
+        let first = ScanSeq(state.newest.0 + 1);
+        let rows = number(&mut state, entries)?;
+        if state.bytes() > self.settings.bytes_max {
+            let max = self.settings.bytes_max;
+            return Err(AppendError::Full(format!("its records would take {} of {max} bytes", state.bytes())));
+        }
+        self.write(|database| insert(database, &rows)).map_err(|error| self.failed(&mut writer, moment, error))?;
+        let mut current = lock(&self.state);
+        (current.newest, current.link, current.total) = (state.newest, state.link, state.total);
+        Ok(first)
+    }
+
+    /// Where the journal stands.
+    pub fn head(&self) -> Head {
+        let State { epoch, oldest, newest, link, acked, safe, .. } = *lock(&self.state);
+        let bytes = lock(&self.state).bytes();
+        Head { epoch, oldest, newest, link, acked, safe, bytes, bytes_max: self.settings.bytes_max }
+    }
+
+    /// Durable records from `from` on, or from the oldest that is left: at most `records_max`, and at most `bytes_max`
+    /// bytes but always one. The list is empty when there is none.
+    pub fn pending(&self, from: ScanSeq, records_max: usize, bytes_max: usize) -> Result<Pending, JournalError> {
+        let state = *lock(&self.state);
+        let first = from.max(state.oldest);
+        let mut pending = Pending { first, before: state.link, records: Vec::new() };
+        if first > state.newest || records_max == 0 {
+            return Ok(pending);
+        }
+        let transaction = self.begin_read()?;
+        let mut bytes = 0;
+        open::guarded(|| {
+            for entry in transaction.open_table(RECORDS)?.range(first.0..=state.newest.0)?.take(records_max) {
+                let (seq, value) = entry?;
+                let row = open::check(state.epoch, seq.value(), value.value())?;
+                bytes += row.record.len();
+                if pending.records.is_empty() {
+                    pending.before = row.before;
+                } else if bytes > bytes_max {
+                    break;
+                }
+                pending.records.push(row.record.to_vec());
+            }
+            Ok(())
+        })
+        .map_err(|cause| read_error(cause))?;
+        Ok(pending)
+    }
+
+    /// The hub has committed records up to `upto`, and has them in a backup up to `safe`. Never goes back, and never
+    /// beyond what was written: a hub that claims more is not believed.
+    pub fn acknowledge(&self, upto: ScanSeq, safe: ScanSeq) {
+        let mut state = lock(&self.state);
+        state.acked = state.acked.max(upto.min(state.newest));
+        state.safe = state.safe.max(safe.min(state.acked));
+    }
+
+    /// How many records could be deleted now. The newest one stays: it carries the number and the chain on.
+    pub fn prunable(&self, now: Now) -> Result<u64, JournalError> {
+        let state = *lock(&self.state);
+        Ok((self.spare(&state, now)?.0 + 1).saturating_sub(state.oldest.0))
+    }
+
+    /// Deletes a small batch of records that need not be kept; answers how many.
+    pub fn prune(&self, now: Now) -> Result<usize, JournalError> {
+        let mut writer = lock(&self.writer);
+        let state = *lock(&self.state);
+        let last = self.spare(&state, now)?.0.min(state.oldest.0 + PRUNE_MAX as u64 - 1);
+        if last < state.oldest.0 {
+            return Ok(0);
+        }
+        let gone = self.write(|database| delete(database, &state, last)).map_err(|error| {
+            let failed = self.failed(&mut writer, now.moment, error);
+            JournalError::Damaged(failed.to_string())
+        })?;
+        let mut current = lock(&self.state);
+        current.oldest = ScanSeq(last + 1);
+        current.gone = gone;
+        Ok(usize::try_from(last + 1 - state.oldest.0).unwrap_or(usize::MAX))
+    }
+
+    /// Checks every record against the chain; answers how many there are.
+    pub fn verify(&self) -> Result<u64, JournalError> {
+        let state = *lock(&self.state);
+        let transaction = self.begin_read()?;
+        let mut link: Option<ChainLink> = None;
+        let mut count = 0;
+        open::guarded(|| {
+            for entry in transaction.open_table(RECORDS)?.range(..=state.newest.0)? {
+                let (seq, value) = entry?;
+                let row = open::check(state.epoch, seq.value(), value.value())?;
+                if link.is_some_and(|link| link != row.before) {
+                    return Err(redb::Error::Corrupted(format!("the chain breaks before record {}", row.seq)));
+                }
+                link = Some(row.after());
+                count += 1;
+            }
+            Ok(())
+        })
+        .map_err(read_error)?;
+        if link.is_some_and(|link| link != state.link) {
+            return Err(JournalError::Damaged("the chain does not end where the journal stands".to_owned()));
+        }
+        Ok(count)
+    }
+
+    /// Closes the file; everything after it is refused.
+    pub fn close(&self) {
+        let mut writer = lock(&self.writer);
+        let state = *lock(&self.state);
+        if let Err(error) = self.write(|database| remember(database, &state)) {
+            warn!(%error, "The journal was closed without a note of what the hub has");
+        }
+        writer.failure = Some(Failure { error: AppendError::Closed, tried: Moment(u64::MAX) });
+        self.drop_database();
+    }
+
+    /// The newest record that need not be kept: acknowledged, and in a backup or old enough.
+    fn spare(&self, state: &State, now: Now) -> Result<ScanSeq, JournalError> {
+        let last = ScanSeq(state.acked.0.min(state.newest.0.saturating_sub(1)));
+        let safe = last.min(state.safe);
+        if safe >= last || !now.wall_trusted {
+            return Ok(safe);
+        }
+        let from = safe.max(ScanSeq(state.oldest.0.saturating_sub(1)));
+        let candidates = self.pending(ScanSeq(from.0 + 1), PRUNE_MAX, usize::MAX)?;
+        let old = candidates.records.iter().take_while(|record| self.is_old(record, now)).count() as u64;
+        Ok(ScanSeq((candidates.first.0 + old).saturating_sub(1)).clamp(safe, last))
+    }
+
+    fn is_old(&self, record: &[u8], now: Now) -> bool {
+        let keep_ms = i64::try_from(self.settings.keep_ms).unwrap_or(i64::MAX);
+        ScanRecord::decode(record).is_ok_and(|record| record.wall_trusted && now.wall.since_ms(record.wall) > keep_ms)
+    }
+
+    fn begin_read(&self) -> Result<ReadTransaction, JournalError> {
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        let database = database.as_ref().ok_or(JournalError::NotOpen)?;
+        database.begin_read().map_err(|cause| read_error(cause.into()))
+    }
+
+    fn write<T>(&self, step: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, redb::Error> {
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        let database = database.as_ref().ok_or(redb::Error::DatabaseClosed)?;
+        open::guarded(|| step(database))
+    }
+
+    /// After any failure the handle is not used again: what it believes and what the disk holds may differ.
+    fn failed(&self, writer: &mut Writer, moment: Moment, error: redb::Error) -> AppendError {
+        self.drop_database();
+        let error = match &error {
+            redb::Error::Io(cause) if is_full(cause) => AppendError::Full(cause.to_string()),
+            other => AppendError::Broken(other.to_string()),
+        };
+        error!(%error, "The journal cannot be written");
+        writer.failure = Some(Failure { error: error.clone(), tried: moment });
+        error
+    }
+
+    fn open_again(&self, writer: &mut Writer, moment: Moment) -> Result<(), AppendError> {
+        let Some(failure) = &mut writer.failure else { return Ok(()) };
+        if failure.error == AppendError::Closed || moment.since_ms(failure.tried) < REOPEN_MS {
+            return Err(failure.error.clone());
+        }
+        failure.tried = moment;
+        match open::reopen(&*self.disk) {
+            Ok((database, state)) => {
+                info!(newest = state.newest.0, "The journal is open again");
+                self.take_over(database, state);
+                writer.failure = None;
+                Ok(())
+            }
+            Err(error) => {
+                warn!(%error, "The journal still does not open");
+                Err(failure.error.clone())
+            }
+        }
+    }
+
+    /// A commit that was reported as failed may be in the file after all: the file decides.
+    fn take_over(&self, database: Database, mut found: State) {
+        let mut state = lock(&self.state);
+        found.acked = found.acked.max(state.acked);
+        found.safe = found.safe.max(state.safe);
+        *state = found;
+        *self.database.write().unwrap_or_else(PoisonError::into_inner) = Some(database);
+    }
+
+    fn drop_database(&self) {
+        let database = self.database.write().unwrap_or_else(PoisonError::into_inner).take();
+        let dropped = open::guarded(|| {
+            drop(database);
+            Ok(())
+        });
+        if let Err(error) = dropped {
+            warn!(%error, "The journal's file was not closed cleanly");
+        }
+    }
+}
+
+fn number(state: &mut State, entries: &[Entry]) -> Result<Vec<(u64, Vec<u8>)>, AppendError> {
+    let mut rows = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let record = entry.numbered(ScanSeq(state.newest.0 + 1)).encode();
+        if record.len() > ENTRY_BYTES_MAX {
+            return Err(AppendError::TooLong { bytes: record.len(), max: ENTRY_BYTES_MAX });
+        }
+        let row = state.push(&record);
+        rows.push((state.newest.0, row));
+    }
+    Ok(rows)
+}
+
+fn insert(database: &Database, rows: &[(u64, Vec<u8>)]) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    {
+        let mut records = transaction.open_table(RECORDS)?;
+        for (seq, row) in rows {
+            records.insert(seq, row.as_slice())?;
+        }
+    }
+    Ok(transaction.commit()?)
+}
+
+/// Deletes records up to `last`; answers the bytes of all rows ever deleted.
+fn delete(database: &Database, state: &State, last: u64) -> Result<u64, redb::Error> {
+    let transaction = database.begin_write()?;
+    let gone = {
+        let mut records = transaction.open_table(RECORDS)?;
+        for seq in state.oldest.0..=last {
+            records.remove(seq)?;
+        }
+        let first = records.first()?;
+        let first =
+            first.as_ref().map(|(seq, value)| open::check(state.epoch, seq.value(), value.value())).transpose()?;
+        first.map_or(state.total, |first| first.total.saturating_sub(row::length(first.record.len())))
+    };
+    note_acknowledged(&transaction, state)?;
+    transaction.commit()?;
+    Ok(gone)
+}
+
+fn remember(database: &Database, state: &State) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    note_acknowledged(&transaction, state)?;
+    Ok(transaction.commit()?)
+}
+
+fn note_acknowledged(transaction: &redb::WriteTransaction, state: &State) -> Result<(), redb::Error> {
+    let mut meta = transaction.open_table(META)?;
+    meta.insert(ACKED, state.acked.0)?;
+    meta.insert(SAFE, state.safe.0)?;
+    Ok(())
+}
+
+fn read_error(cause: redb::Error) -> JournalError {
+    match cause {
+        redb::Error::Corrupted(why) => JournalError::Damaged(why),
+        redb::Error::DatabaseClosed => JournalError::NotOpen,
+        cause => open::storage("read", cause),
+    }
+}
+
+fn is_full(cause: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(cause.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
