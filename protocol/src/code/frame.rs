@@ -1,6 +1,7 @@
 //! What fixed readers add around codes: texts that mean "nothing read", and several codes joined in one frame.
 
-use super::{CodeKind, ScanCode};
+use super::{CodeKind, NumberSource, ScanCode};
+use std::sync::LazyLock;
 
 /// The most codes taken from one frame; what follows stays in the last one.
 pub const CODES_PER_FRAME_MAX: usize = 16;
@@ -8,6 +9,8 @@ pub const CODES_PER_FRAME_MAX: usize = 16;
 /// The texts by which a reader says that it read nothing. Each port may have its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoReadTexts(Vec<String>);
+
+static USUAL: LazyLock<NoReadTexts> = LazyLock::new(NoReadTexts::default);
 
 impl Default for NoReadTexts {
     /// What the usual fixed readers send: Keyence, Cognex, Datalogic, SICK and the sorters built on them.
@@ -18,6 +21,11 @@ impl Default for NoReadTexts {
 }
 
 impl NoReadTexts {
+    /// The default texts, made once.
+    pub fn usual() -> &'static Self {
+        &USUAL
+    }
+
     /// Takes texts as people write them in a settings file; case and space around them do not count.
     pub fn new<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Self {
         Self(texts.into_iter().map(|text| trimmed(text.as_ref()).to_ascii_lowercase()).collect())
@@ -91,57 +99,148 @@ pub enum Vote {
 /// Chooses the code to judge among those of one frame; `None` for no codes.
 ///
 /// Numbers that more codes agree on come first, then long plain numbers before numbers out of a QR code, before short
-/// ones, so that a QR code steps in when the bars were cut to fewer than twelve characters.
+/// ones, so that a QR code steps in when the bars were cut to fewer than twelve characters. Two codes agree when they
+/// share a lookup key.
 pub fn vote(codes: &[ScanCode]) -> Option<Vote> {
-    let mut named: Vec<(usize, String)> = Vec::new();
-    for (index, code) in codes.iter().enumerate() {
-        if let Some(key) = parcel_key(code) {
-            named.push((index, key));
+    let keys: Vec<Vec<String>> = codes.iter().map(parcel_keys).collect();
+    let agree = |a: &[String], b: &[String]| a.iter().any(|key| b.contains(key));
+    let votes = |own: &[String]| keys.iter().filter(|other| agree(own, other)).count();
+    let mut by_rank: Vec<(usize, &[String])> =
+        keys.iter().map(Vec::as_slice).enumerate().filter(|(_, keys)| !keys.is_empty()).collect();
+    by_rank.sort_by_key(|(index, own)| (std::cmp::Reverse(votes(own)), rank(codes, *index), *index));
+
+    let mut parcels: Vec<(usize, &[String])> = Vec::new();
+    for (index, own) in by_rank {
+        if !parcels.iter().any(|(_, seen)| agree(seen, own)) {
+            parcels.push((index, own));
         }
     }
-    let votes = |key: &str| named.iter().filter(|(_, other)| other == key).count();
-    let mut ranked: Vec<(usize, &str)> = Vec::new();
-    let mut by_rank: Vec<&(usize, String)> = named.iter().collect();
-    by_rank.sort_by_key(|(index, key)| (std::cmp::Reverse(votes(key)), rank(codes, *index), *index));
-    for (index, key) in by_rank {
-        if !ranked.iter().any(|(_, seen)| seen == key) {
-            ranked.push((*index, key));
-        }
-    }
-    match ranked.as_slice() {
+    match parcels.as_slice() {
         [] => (0..codes.len()).min_by_key(|index| (rank(codes, *index), *index)).map(Vote::NoParcel),
         [(index, _)] => Some(Vote::One(*index)),
         many => Some(Vote::Several(many.iter().map(|(index, _)| *index).collect())),
     }
 }
 
-fn parcel_key(code: &ScanCode) -> Option<String> {
+/// The keys under which a code names a parcel for sure; product data names none.
+fn parcel_keys(code: &ScanCode) -> Vec<String> {
     match &code.kind {
-        CodeKind::Number(_) | CodeKind::Ambiguous { .. } | CodeKind::Gs1(_) | CodeKind::DigitalLink(_) => {
-            code.lookup_keys().into_iter().next()
-        }
-        CodeKind::Item(_)
-        | CodeKind::Action(_)
-        | CodeKind::Badge(_)
-        | CodeKind::Reason(_)
-        | CodeKind::NoRead
-        | CodeKind::NotAWaybill(_) => None,
+        CodeKind::Gs1(elements) => elements.transport_keys(),
+        CodeKind::DigitalLink(link) => link.elements.transport_keys(),
+        _ => code.lookup_keys(),
     }
 }
 
 fn rank(codes: &[ScanCode], index: usize) -> u8 {
-    let Some(code) = codes.get(index) else {
-        return u8::MAX;
-    };
-    match &code.kind {
-        CodeKind::Action(_) | CodeKind::Badge(_) | CodeKind::Reason(_) => 0,
-        CodeKind::Number(number) if number.source == super::NumberSource::Plain && number.text.len() >= 12 => 1,
-        CodeKind::Number(number) if number.source != super::NumberSource::Plain => 2,
-        CodeKind::Gs1(_) | CodeKind::DigitalLink(_) => 3,
-        CodeKind::Ambiguous { .. } => 4,
-        CodeKind::Number(_) => 5,
-        CodeKind::Item(_) => 6,
-        CodeKind::NotAWaybill(_) => 7,
-        CodeKind::NoRead => 8,
+    match codes.get(index).map(|code| &code.kind) {
+        Some(CodeKind::Action(_) | CodeKind::Badge(_) | CodeKind::Reason(_)) => 0,
+        Some(CodeKind::Number(number)) if number.source != NumberSource::Plain => 2,
+        Some(CodeKind::Number(number)) => {
+            if number.text.len() >= 12 {
+                1
+            } else {
+                5
+            }
+        }
+        Some(CodeKind::Gs1(_) | CodeKind::DigitalLink(_)) => 3,
+        Some(CodeKind::Ambiguous { .. }) => 4,
+        Some(CodeKind::Item(_)) => 6,
+        Some(CodeKind::NotAWaybill(_)) => 7,
+        Some(CodeKind::NoRead) => 8,
+        None => u8::MAX,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Entry;
+    use super::*;
+
+    #[track_caller]
+    fn splits(frame: &str, separators: &str, expected: &[&str]) {
+        let got: Vec<_> =
+            split(frame.as_bytes(), separators.as_bytes()).into_iter().map(String::from_utf8_lossy).collect();
+        assert_eq!(got, expected, "{frame}");
+    }
+
+    #[test]
+    fn frames_of_several_codes_are_split_where_the_port_says() {
+        splits("JT0000000000017&6901234567892", "&", &["JT0000000000017", "6901234567892"]);
+        splits("JT0000000000017;;JT0000000000018;", ";", &["JT0000000000017", "JT0000000000018"]);
+        splits("JT0000000000017&6901234567892", "", &["JT0000000000017&6901234567892"]);
+        splits("JT0000000000017", "&;,", &["JT0000000000017"]);
+        splits(
+            "MMM={'k1':'755','k5':'SF0000000000017'},SF0000000000017",
+            ",",
+            &["MMM={'k1':'755','k5':'SF0000000000017'}", "SF0000000000017"],
+        );
+        splits("http://a.example/x?p=1&q=2&JT0000000000017", "&", &["http://a.example/x?p=1&q=2", "JT0000000000017"]);
+        splits("", "&", &[""]);
+        splits("&&", "&", &["&&"]);
+        assert_eq!(split("7&".repeat(100).as_bytes(), b"&").len(), CODES_PER_FRAME_MAX);
+    }
+
+    #[test]
+    fn an_unclosed_brace_keeps_the_rest_together() {
+        splits("MMM={'k1':'755&JT0000000000017", "&", &["MMM={'k1':'755&JT0000000000017"]);
+    }
+
+    #[test]
+    fn no_read_texts_are_known_in_any_case_and_with_line_ends() {
+        let usual = NoReadTexts::usual();
+        for text in [
+            "NoRead",
+            "noread\r",
+            " NOREAD ",
+            "ERROR",
+            "ng",
+            "?",
+            "????",
+            "\u{18}",
+            "CAN",
+            "000000000000",
+            "0",
+            "",
+            "\r\n",
+        ] {
+            assert!(usual.contains(text), "{text:?}");
+        }
+        for text in ["NOREAD1", "1000", "NGK", "SF0000000000017"] {
+            assert!(!usual.contains(text), "{text:?}");
+        }
+        assert!(NoReadTexts::new([" Lesefehler "]).contains("LESEFEHLER"));
+        assert!(!NoReadTexts::new(["x"]).contains("noread"));
+    }
+
+    #[track_caller]
+    fn votes(frames: &[&str], expected: Option<Vote>) {
+        let codes: Vec<ScanCode> =
+            frames.iter().map(|frame| ScanCode::parse(frame.as_bytes(), Entry::Scanner).unwrap()).collect();
+        assert_eq!(vote(&codes), expected, "{frames:?}");
+    }
+
+    const SF_LABEL: &str = "]Q1MMM={'k1':'755','k5':'SF0000000000017'}";
+
+    #[test]
+    fn codes_that_agree_are_one_vote() {
+        votes(&[], None);
+        votes(&["]C0SF0000000000017", SF_LABEL], Some(Vote::One(0)));
+        votes(&[SF_LABEL, "]C0SF0000000000017", "]E06901234567892"], Some(Vote::One(1)));
+        votes(&["]C0JDVA00000000017-1-2-", "]Q1JDVA00000000017"], Some(Vote::One(0)));
+        votes(&["]Q1https://example.com/app", "]C0JT0000000000017", "NoRead"], Some(Vote::One(1)));
+        votes(&["]C100106901234567890128", "]C0X"], Some(Vote::Several(vec![0, 1])));
+    }
+
+    #[test]
+    fn a_label_steps_in_for_cut_bars_and_two_parcels_stay_two() {
+        votes(&["]C0SF0000", SF_LABEL], Some(Vote::Several(vec![1, 0])));
+        votes(&["]C0JT0000000000017", "]C0JT0000000000018"], Some(Vote::Several(vec![0, 1])));
+        votes(&["]C0JT0000000000017", "]C0JT0000000000018", "]Q1JT0000000000018"], Some(Vote::Several(vec![1, 0])));
+    }
+
+    #[test]
+    fn frames_without_a_parcel_give_the_most_telling_code() {
+        votes(&["NoRead", "]E06901234567892", "]Q1https://example.com/app"], Some(Vote::NoParcel(1)));
+        votes(&["NoRead"], Some(Vote::NoParcel(0)));
     }
 }

@@ -29,12 +29,19 @@ pub enum GtinError {
     },
 }
 
+impl GtinError {
+    /// The error for a text of the wrong length or with other characters than digits.
+    pub fn shape(value: &str) -> Self {
+        Self::Shape { value: value.chars().take(32).collect(), length: value.chars().count() }
+    }
+}
+
 impl Gtin {
     /// Accepts 8, 12, 13 or 14 digits, the last one being the check digit.
     pub fn parse(digits: &str) -> Result<Self, GtinError> {
         let bytes = digits.as_bytes();
         if !matches!(bytes.len(), 8 | 12 | 13 | 14) || !bytes.iter().all(u8::is_ascii_digit) {
-            return Err(GtinError::Shape { value: digits.chars().take(32).collect(), length: digits.chars().count() });
+            return Err(GtinError::shape(digits));
         }
         let (body, check) = bytes.split_at(bytes.len() - 1);
         let (found, expected) = (check[0], check_digit(body));
@@ -49,7 +56,7 @@ impl Gtin {
 
     /// Reads an eight-digit UPC-E (number system 0 or 1, six digits, check digit) as the UPC-A it stands for.
     pub fn from_upc_e(digits: &str) -> Result<Self, GtinError> {
-        let shape = || GtinError::Shape { value: digits.chars().take(32).collect(), length: digits.chars().count() };
+        let shape = || GtinError::shape(digits);
         let &[system, a, b, c, d, e, last, check] = digits.as_bytes() else {
             return Err(shape());
         };

@@ -142,7 +142,7 @@ pub enum CodeError {
 impl ScanCode {
     /// Reads one frame, with the usual no-read texts.
     pub fn parse(bytes: &[u8], entry: Entry) -> Result<ScanCode, CodeError> {
-        Self::parse_with(bytes, entry, &NoReadTexts::default())
+        Self::parse_with(bytes, entry, NoReadTexts::usual())
     }
 
     /// Reads one frame of a port that has its own no-read texts.
@@ -151,7 +151,10 @@ impl ScanCode {
             return Err(CodeError::TooLong { bytes: bytes.len() });
         }
         let (aim, data) = AimId::take(bytes);
-        let (text, encoding) = decode(data);
+        let (text, encoding) = match aim {
+            Some(aim) if aim.carries_gs1() => decode(&gs1::with_separators(data)),
+            _ => decode(data),
+        };
         let kind = if no_read.contains(&text) { CodeKind::NoRead } else { kind_of(&text, aim, entry)? };
         Ok(ScanCode { raw: bytes.to_vec(), text, encoding, aim, kind, canonical_version: CANONICAL_VERSION })
     }
@@ -239,18 +242,19 @@ fn kind_of(text: &str, aim: Option<AimId>, entry: Entry) -> Result<CodeKind, Cod
     if BenchCode::claims(&plain) {
         return bench_kind(&plain);
     }
-    if let Some(aim) = aim {
-        if aim.carries_gs1() {
-            return gs1::parse_scanned(text).map(CodeKind::Gs1).map_err(CodeError::Gs1);
+    match aim {
+        Some(aim) if aim.carries_gs1() => gs1_kind(gs1::parse_scanned(text)),
+        Some(aim) if aim.is_retail() => retail_kind(text, aim),
+        None if text.contains(gs1::GS) => gs1_kind(gs1::parse_scanned(text.strip_prefix(gs1::GS).unwrap_or(text))),
+        None if entry == Entry::Manual && plain.starts_with('(') => {
+            gs1_kind(gs1::parse_bracketed(&text::narrowed(text)))
         }
-        if aim.is_retail() {
-            return retail_kind(text, aim);
-        }
+        _ => Ok(plain_kind(text, &plain, aim)),
     }
-    if entry == Entry::Manual && plain.starts_with('(') {
-        return gs1::parse_bracketed(text).map(CodeKind::Gs1).map_err(CodeError::Gs1);
-    }
-    Ok(plain_kind(text, &plain, aim))
+}
+
+fn gs1_kind(read: Result<ElementString, Gs1Error>) -> Result<CodeKind, CodeError> {
+    read.map(CodeKind::Gs1).map_err(CodeError::Gs1)
 }
 
 fn bench_kind(canonical: &str) -> Result<CodeKind, CodeError> {
@@ -264,60 +268,49 @@ fn bench_kind(canonical: &str) -> Result<CodeKind, CodeError> {
 
 /// A product symbol. Scanners differ: UPC-A comes as 13 or 12 digits, UPC-E expanded or as 8, add-ons as 2 or 5 more.
 fn retail_kind(text: &str, aim: AimId) -> Result<CodeKind, CodeError> {
-    if let Some((primary, composite)) = text.split_once("|]e0") {
-        return gs1::parse_composite(primary, composite).map(CodeKind::Gs1).map_err(CodeError::Gs1);
+    if let Some((primary, composite)) = gs1::composite_parts(text, aim.modifier) {
+        return gs1_kind(gs1::parse_composite(primary, composite));
     }
     let digits = text.trim();
-    let with_add_on = aim.modifier == '3' && matches!(digits.len(), 15 | 18);
-    let digits = if with_add_on { digits.get(..13).unwrap_or(digits) } else { digits };
-    let add_on_alone = matches!((aim.modifier, digits.len()), ('1', 2) | ('2', 5));
-    if add_on_alone && digits.bytes().all(|b| b.is_ascii_digit()) {
-        return Ok(CodeKind::NotAWaybill(NotAWaybill::Text));
-    }
-    let short_upc = aim.modifier == '0' && digits.len() == 8;
-    let gtin = if short_upc { Gtin::from_upc_e(digits) } else { Gtin::parse(digits) };
+    let gtin = match (aim.modifier, digits.len()) {
+        ('1', 2) | ('2', 5) if digits.bytes().all(|b| b.is_ascii_digit()) => {
+            return Ok(CodeKind::NotAWaybill(NotAWaybill::Text));
+        }
+        ('3', 15 | 18) => Gtin::parse(digits.get(..13).unwrap_or(digits)),
+        ('0', 8) => Gtin::from_upc_e(digits),
+        ('0' | '3', 12 | 13) | ('4', 8) => Gtin::parse(digits),
+        _ => Err(GtinError::shape(digits)),
+    };
     gtin.map(CodeKind::Item).map_err(|cause| CodeError::Item { aim, cause })
 }
 
-/// Data without a symbology that decides: a label, a link, GS1 data by its separators, a number, or something else.
+/// Data whose symbology does not decide: a label, a link, a number, or something else.
 fn plain_kind(text: &str, plain: &str, aim: Option<AimId>) -> CodeKind {
     if let Some((number, source)) = label::number_in(text) {
         return CodeKind::Number(Number { text: canonical(&number), source });
     }
-    if has_scheme(plain) {
-        return match gs1::parse_link(text.trim()) {
-            Ok(link) => CodeKind::DigitalLink(link),
-            Err(_) => CodeKind::NotAWaybill(NotAWaybill::Link),
-        };
+    if is_link(plain) {
+        let link = gs1::parse_link(text.trim());
+        return link.map_or(CodeKind::NotAWaybill(NotAWaybill::Link), CodeKind::DigitalLink);
     }
-    if aim.is_none() && text.contains(gs1::GS) {
-        if let Ok(elements) = gs1::parse_scanned(text) {
-            return CodeKind::Gs1(elements);
-        }
-    }
-    if !is_plausible_number(plain) {
+    if !is_plausible_number(plain) || text.trim().contains(|c: char| c.is_control()) {
         return CodeKind::NotAWaybill(NotAWaybill::Text);
     }
     let number = Number { text: plain.to_owned(), source: NumberSource::Plain };
+    let itf = aim.filter(|aim| aim.family == Family::Itf);
     match Gtin::parse(plain) {
-        Ok(gtin) if aim.is_some_and(|aim| aim.family == Family::Itf && aim.modifier == '1') => CodeKind::Item(gtin),
-        Ok(gtin) if aim.is_none_or(|aim| aim.family == Family::Itf) => {
-            CodeKind::Ambiguous { as_item: gtin, as_waybill: number }
-        }
+        Ok(gtin) if itf.is_some_and(|aim| aim.modifier == '1') => CodeKind::Item(gtin),
+        Ok(gtin) if aim.is_none() || itf.is_some() => CodeKind::Ambiguous { as_item: gtin, as_waybill: number },
         _ => CodeKind::Number(number),
     }
 }
 
-/// Whether the text starts like a link of any kind: `HTTP://`, `WEIXIN://`, `MAILTO:`.
-fn has_scheme(plain: &str) -> bool {
-    match plain.split_once(':') {
-        Some((scheme, _)) => {
-            (2..=16).contains(&scheme.len())
-                && scheme.starts_with(|c: char| c.is_ascii_uppercase())
-                && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
-        }
-        None => false,
-    }
+/// Whether a canonical text starts like a link of any kind: `HTTP://`, `WEIXIN://`.
+fn is_link(plain: &str) -> bool {
+    plain.split_once("://").is_some_and(|(scheme, _)| {
+        scheme.starts_with(|c: char| c.is_ascii_uppercase())
+            && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
+    })
 }
 
 /// Whether a canonical text could be the number of a parcel, an order or an item in some system.
@@ -342,3 +335,6 @@ fn gtin_keys(gtin: &Gtin) -> Vec<String> {
     let others: Vec<String> = gtin.writings().filter(|text| *text != printed).map(str::to_owned).collect();
     std::iter::once(printed).chain(others).collect()
 }
+
+#[cfg(test)]
+mod tests;

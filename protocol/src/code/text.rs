@@ -57,6 +57,12 @@ pub fn canonical(text: &str) -> String {
     text.chars().filter_map(folded).collect()
 }
 
+/// `text` with full-width characters and dashes as their ASCII twins, without spaces and invisible marks, letters in
+/// the case they have: what a person meant who typed with a Chinese keyboard.
+pub fn narrowed(text: &str) -> String {
+    text.chars().filter_map(narrow).collect()
+}
+
 /// [`canonical`] that copies only when something changes.
 pub fn canonical_cow(text: &str) -> Cow<'_, str> {
     if text.bytes().all(is_already_canonical) { Cow::Borrowed(text) } else { Cow::Owned(canonical(text)) }
@@ -72,13 +78,17 @@ fn is_already_canonical(byte: u8) -> bool {
 }
 
 fn folded(c: char) -> Option<char> {
+    narrow(c).map(|c| c.to_ascii_uppercase())
+}
+
+fn narrow(c: char) -> Option<char> {
     let narrow = match c {
         '\u{FF01}'..='\u{FF5E}' => char::from_u32(u32::from(c) - 0xFEE0).unwrap_or(c),
         '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{FE63}' => '-',
         _ => c,
     };
     let kept = !narrow.is_whitespace() && !narrow.is_control() && !is_invisible(narrow);
-    kept.then(|| narrow.to_ascii_uppercase())
+    kept.then_some(narrow)
 }
 
 /// Marks that take no room on paper: joiners, direction marks, soft hyphens, byte order marks, variation selectors.

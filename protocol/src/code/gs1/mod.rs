@@ -1,9 +1,29 @@
 //! GS1 data: element strings, their rules, and Digital Links.
 //!
-//! Deliberately absent: symbols, printing, and any opening of a link.
+//! Data is accepted only when every value fits the table and all of them go together; what is refused says which
+//! identifier, where, and what would be accepted. The reference for behaviour is the GS1 Barcode Syntax Engine with its
+//! default settings. Deliberately absent: symbols, printing, and any opening of a link.
+
+mod codes;
+mod coupon;
+mod date;
+mod link;
+mod lint;
+mod pairs;
+mod rule;
+mod scan;
+mod table;
+mod value;
+
+pub use link::parse_link;
+pub(super) use scan::{composite_parts, with_separators};
+pub use scan::{parse_bracketed, parse_composite, parse_scanned};
 
 use super::Gtin;
 use std::fmt;
+
+/// The most elements in one reading.
+pub const AIS_MAX: usize = 64;
 
 /// The byte that separates element strings on the wire (FNC1 inside the data).
 pub const GS: char = '\u{1D}';
@@ -99,50 +119,154 @@ impl ElementString {
 }
 
 impl fmt::Display for ElementString {
-    /// With bracketed identifiers, as printed for people: `(01)…(10)…`.
+    /// With bracketed identifiers, as people read and type it: `(01)…(10)…`, a bracket inside a value as `\(`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.elements.iter().try_for_each(|element| write!(f, "({}){}", element.ai, element.value))
+        self.elements.iter().try_for_each(|element| write!(f, "({}){}", element.ai, element.value.replace('(', "\\(")))
     }
 }
 
 /// A GS1 Digital Link that has passed every rule of the table. It is read, never opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DigitalLink {
-    /// The part before the identifiers: scheme, host and leading path.
+    /// The part before the primary key: scheme, domain and leading path.
     pub stem: String,
     /// The elements: key, qualifiers, then attributes, as in the link.
     pub elements: ElementString,
 }
 
-/// Why data is not GS1 data.
+/// Why data is not GS1 data. Offsets count characters from 0, after the symbology prefix.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Gs1Error {
-    /// Not read.
-    #[error("no identifier fits at offset {offset}")]
+    /// There is no data.
+    #[error("there is no data; give at least one application identifier with its value")]
+    Empty,
+    /// More elements than any label has.
+    #[error("more than {AIS_MAX} application identifiers; give at most {AIS_MAX}")]
+    TooMany,
+    /// No row of the table fits.
+    #[error(
+        "`{found}` at offset {offset} starts no known application identifier; known are those of release 2026-01 of the GS1 dictionary"
+    )]
     UnknownAi {
-        /// Where, in characters of the data.
+        /// Where.
         offset: usize,
+        /// Up to four characters found there, escaped.
+        found: String,
+    },
+    /// A value is too short or too long, or a separator is missing after it.
+    #[error("AI ({ai}) at offset {offset} has {length} characters; give {}", lengths_text(*min, *max))]
+    Length {
+        /// The identifier.
+        ai: Ai,
+        /// Where its value starts.
+        offset: usize,
+        /// How many characters there are up to the next separator.
+        length: usize,
+        /// The fewest accepted.
+        min: usize,
+        /// The most accepted.
+        max: usize,
+    },
+    /// A character that the value cannot have.
+    #[error("AI ({ai}) has `{found}` at offset {offset}; give {accepted}")]
+    Character {
+        /// The identifier.
+        ai: Ai,
+        /// Where.
+        offset: usize,
+        /// The character, escaped.
+        found: String,
+        /// The characters it may have.
+        accepted: &'static str,
+    },
+    /// A value that breaks a rule.
+    #[error("AI ({ai}) has `{value}`, wrong at offset {offset}; give {accepted}")]
+    Value {
+        /// The identifier.
+        ai: Ai,
+        /// Where the rule is broken.
+        offset: usize,
+        /// The part of the value.
+        value: String,
+        /// What is accepted.
+        accepted: &'static str,
+    },
+    /// The same identifier with two values, or twice in a link.
+    #[error("AI ({ai}) is repeated; give it once, or with the same value")]
+    Repeated {
+        /// The identifier.
+        ai: Ai,
+    },
+    /// An identifier without the company it needs.
+    #[error("AI ({ai}) needs AI {}", needs.replace('|', " or ").replace('+', " with "))]
+    Missing {
+        /// The identifier.
+        ai: Ai,
+        /// Alternatives separated by `|`, each of members joined by `+`; `n` stands for any digit.
+        needs: &'static str,
+    },
+    /// Two identifiers that exclude each other.
+    #[error("AI ({ai}) must not stand with AI ({other})")]
+    Barred {
+        /// The identifier with the rule.
+        ai: Ai,
+        /// The one it excludes.
+        other: Ai,
+    },
+    /// A digital signature over a number without its serial part.
+    #[error("AI ({ai}) needs its serial part when signed by AI (8030)")]
+    Serial {
+        /// The identifier.
+        ai: Ai,
+    },
+    /// Typed data that does not go `(ai)value`.
+    #[error(
+        "expected `(`, an application identifier and `)` at offset {offset}; write (01)… and \\( for a bracket in a value"
+    )]
+    Bracket {
+        /// Where.
+        offset: usize,
+    },
+    /// A web address that is no Digital Link.
+    #[error("link is wrong at offset {offset}; give {accepted}")]
+    Link {
+        /// Where.
+        offset: usize,
+        /// What is accepted.
+        accepted: &'static str,
+    },
+    /// Path identifiers that are no qualifiers of the key, out of order, or repeated.
+    #[error("path after AI ({ai}) is out of order; give {}", qualifiers_text(accepted))]
+    Qualifiers {
+        /// The primary key.
+        ai: Ai,
+        /// Its qualifiers in order, alternatives separated by `|`.
+        accepted: &'static str,
+    },
+    /// An identifier that cannot stand in a query.
+    #[error("AI ({ai}) cannot stand in the query of a link")]
+    NotAnAttribute {
+        /// The identifier.
+        ai: Ai,
+    },
+    /// A qualifier in the query.
+    #[error("AI ({ai}) belongs into the path of the link, not into its query")]
+    BelongsIntoPath {
+        /// The identifier.
+        ai: Ai,
     },
 }
 
-/// Reads the data of a GS1 symbol: element strings separated by [`GS`] where their length is not predefined.
-pub fn parse_scanned(text: &str) -> Result<ElementString, Gs1Error> {
-    let _ = text;
-    Err(Gs1Error::UnknownAi { offset: 0 })
+fn lengths_text(min: usize, max: usize) -> String {
+    if min == max { format!("exactly {max}") } else { format!("{min} to {max}") }
 }
 
-/// Reads data typed with bracketed identifiers, `(01)…(10)…`.
-pub fn parse_bracketed(text: &str) -> Result<ElementString, Gs1Error> {
-    parse_scanned(text)
+fn qualifiers_text(accepted: &str) -> String {
+    if accepted.is_empty() {
+        return "no further identifiers".into();
+    }
+    format!("some of {} in this order", accepted.replace('|', ", or some of "))
 }
 
-/// Reads a retail symbol with a composite part: the product number, then element strings.
-pub fn parse_composite(primary: &str, composite: &str) -> Result<ElementString, Gs1Error> {
-    let _ = primary;
-    parse_scanned(composite)
-}
-
-/// Reads a Digital Link.
-pub fn parse_link(uri: &str) -> Result<DigitalLink, Gs1Error> {
-    parse_scanned(uri).map(|elements| DigitalLink { stem: String::new(), elements })
-}
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,65 @@
+//! Dates and times of day in values.
+
+use super::lint::{Checked, ensure};
+
+/// `YYMMDD`, the day being a day of that month.
+pub(super) fn yymmdd(text: &str) -> Checked {
+    day_of_month(century_of(text), text, 2, false)
+}
+
+/// `YYMMDD`, or day 00 for the whole month.
+pub(super) fn yymmd0(text: &str) -> Checked {
+    day_of_month(century_of(text), text, 2, true)
+}
+
+/// `YYYYMMDD`, the day being a day of that month.
+pub(super) fn yyyymmdd(text: &str) -> Checked {
+    day_of_month(number(text, 0, 4), text, 4, false)
+}
+
+/// Two digits stand for a year at most 49 years back or 50 ahead. Whichever century that is until 2050, the year 00 in
+/// it is 2000, so that every fourth year has a leap day.
+fn century_of(text: &str) -> u32 {
+    2000 + number(text, 0, 2)
+}
+
+fn day_of_month(year: u32, text: &str, month_at: usize, whole_month: bool) -> Checked {
+    let (month, day) = (number(text, month_at, 2), number(text, month_at + 2, 2));
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let days = match month {
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        4 | 6 | 9 | 11 => 30,
+        2 if leap => 29,
+        2 => 28,
+        _ => return ensure(false, month_at, "a month from 01 to 12"),
+    };
+    let first = if whole_month { 0 } else { 1 };
+    let accepted = if whole_month { "a day of that month, or 00 for the whole month" } else { "a day of that month" };
+    ensure((first..=days).contains(&day), month_at + 2, accepted)
+}
+
+/// `HHMM`.
+pub(super) fn hhmi(text: &str) -> Checked {
+    hour(text)?;
+    ensure(number(text, 2, 2) < 60, 2, "a minute from 00 to 59")
+}
+
+/// `HH`.
+pub(super) fn hour(text: &str) -> Checked {
+    ensure(number(text, 0, 2) < 24, 0, "an hour from 00 to 23")
+}
+
+/// `MM`.
+pub(super) fn minute(text: &str) -> Checked {
+    ensure(number(text, 0, 2) < 60, 0, "a minute from 00 to 59")
+}
+
+/// `SS`.
+pub(super) fn second(text: &str) -> Checked {
+    ensure(number(text, 0, 2) < 60, 0, "a second from 00 to 59")
+}
+
+/// The number that `len` digits from `at` write; too large for any check when they are not there.
+fn number(text: &str, at: usize, len: usize) -> u32 {
+    text.get(at..at + len).and_then(|digits| digits.parse().ok()).unwrap_or(u32::MAX / 2)
+}
