@@ -3,6 +3,7 @@
 
 pub mod clock;
 pub mod disk;
+pub mod explain;
 pub mod journal;
 pub mod link;
 pub mod panel;

@@ -22,6 +22,18 @@ pub enum Encoding {
     Escaped,
 }
 
+impl Encoding {
+    /// The short name used in logs and `explain`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Encoding::Ascii => "ascii",
+            Encoding::Utf8 => "utf-8",
+            Encoding::Gb18030 => "gb18030",
+            Encoding::Escaped => "escaped",
+        }
+    }
+}
+
 /// Reads `bytes` as UTF-8, else GB18030, else byte by byte with escapes.
 pub fn decode(bytes: &[u8]) -> (String, Encoding) {
     if let Ok(text) = std::str::from_utf8(bytes) {
