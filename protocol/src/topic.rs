@@ -20,6 +20,9 @@ use std::fmt;
 /// The largest payload on any topic, in bytes: below the 128 KiB of the strictest brokers.
 pub const PAYLOAD_MAX: usize = 120 * 1024;
 
+/// How every topic of this generation of the wire begins.
+pub const ROOT: &str = "g1/";
+
 /// What a topic carries.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Topic {

@@ -3,9 +3,6 @@
 use packline_protocol::id::{SiteId, StationId};
 use packline_protocol::topic::{self, Topic, UpStream};
 
-/// The root of all topics of this generation of the protocol.
-const ROOT: &str = "g1/";
-
 /// Who is connected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Who {
@@ -26,7 +23,7 @@ impl Who {
     /// Whether a message may be published on `topic`. Only the hub leaves retained messages.
     pub fn may_publish(&self, topic: &str, retain: bool) -> bool {
         match self {
-            Self::Hub => topic.starts_with(ROOT),
+            Self::Hub => topic.starts_with(topic::ROOT),
             Self::Probe => false,
             Self::Station { site, station } => !retain && topic::may_publish(topic, site, station),
         }
@@ -35,7 +32,7 @@ impl Who {
     /// Whether `filter` may be subscribed. Stations give exact topics, so a wildcard is refused by itself.
     pub fn may_subscribe(&self, filter: &str) -> bool {
         match self {
-            Self::Hub => filter.starts_with(ROOT),
+            Self::Hub => filter.starts_with(topic::ROOT),
             Self::Probe => false,
             Self::Station { site, station } => topic::may_subscribe(filter, site, station),
         }
