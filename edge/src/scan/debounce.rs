@@ -178,7 +178,10 @@ mod tests {
             Admission::Pass { burst: None } => "pass".to_owned(),
             Admission::Pass { burst: Some(burst) } => format!("burst {} since {}", burst.reads, burst.since.0),
         };
-        reads.iter().map(|(name, code, at)| word(debounce.admit(&scanner(name), code.as_bytes(), Moment(*at)))).collect()
+        reads
+            .iter()
+            .map(|(name, code, at)| word(debounce.admit(&scanner(name), code.as_bytes(), Moment(*at))))
+            .collect()
     }
 
     #[track_caller]
@@ -198,7 +201,10 @@ mod tests {
 
     #[test]
     fn the_window_counts_from_the_read_that_passed() {
-        check(&[("left", "A", 0), ("left", "A", 1400), ("left", "A", 1600), ("left", "A", 1700)], &["pass", "double", "pass", "double"]);
+        check(
+            &[("left", "A", 0), ("left", "A", 1400), ("left", "A", 1600), ("left", "A", 1700)],
+            &["pass", "double", "pass", "double"],
+        );
     }
 
     #[test]
@@ -226,7 +232,10 @@ mod tests {
 
     #[test]
     fn two_codes_of_one_label_are_no_burst() {
-        check(&[("left", "A", 0), ("left", "B", 20), ("left", "A", 40), ("left", "B", 60)], &["pass", "pass", "double", "double"]);
+        check(
+            &[("left", "A", 0), ("left", "B", 20), ("left", "A", 40), ("left", "B", 60)],
+            &["pass", "pass", "double", "double"],
+        );
     }
 
     #[test]

@@ -53,7 +53,21 @@ mod tests {
 
     #[test]
     fn a_no_read_is_known_in_every_dress() {
-        for frame in ["NoRead", "noread", " NOREAD\r", "No Read", "ERROR", "error\n", "NG", "?", "\u{18}", "", "  ", "000000000000", "0"] {
+        for frame in [
+            "NoRead",
+            "noread",
+            " NOREAD\r",
+            "No Read",
+            "ERROR",
+            "error\n",
+            "NG",
+            "?",
+            "\u{18}",
+            "",
+            "  ",
+            "000000000000",
+            "0",
+        ] {
             check(None, frame, &[]);
         }
     }

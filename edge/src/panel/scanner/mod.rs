@@ -7,9 +7,9 @@ mod datalogic;
 mod honeywell;
 mod none;
 mod symbol_bel;
-mod zebra_ssi;
 #[cfg(test)]
 mod tests;
+mod zebra_ssi;
 
 pub use datalogic::Datalogic;
 pub use honeywell::Honeywell;

@@ -1,7 +1,12 @@
 use super::*;
 
-const KINDS: [FeedbackKind; 5] =
-    [FeedbackKind::None, FeedbackKind::SymbolBel, FeedbackKind::ZebraSsi, FeedbackKind::Honeywell, FeedbackKind::Datalogic];
+const KINDS: [FeedbackKind; 5] = [
+    FeedbackKind::None,
+    FeedbackKind::SymbolBel,
+    FeedbackKind::ZebraSsi,
+    FeedbackKind::Honeywell,
+    FeedbackKind::Datalogic,
+];
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
@@ -60,6 +65,9 @@ fn whatever_can_be_locked_is_released_at_the_start() {
 fn good_bad_and_attention_never_sound_alike() {
     for kind in KINDS.into_iter().filter(|kind| *kind != FeedbackKind::None) {
         let driver = driver(kind);
-        assert!(driver.bad() != driver.attention() && driver.bad() != driver.good() && driver.good() != driver.attention(), "{kind:?}");
+        assert!(
+            driver.bad() != driver.attention() && driver.bad() != driver.good() && driver.good() != driver.attention(),
+            "{kind:?}"
+        );
     }
 }

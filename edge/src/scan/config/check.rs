@@ -84,7 +84,11 @@ impl<'a> Check<'a, '_> {
         match &scanner.fallback_path {
             Some(_) if !wanted => self.misplaced("fallback_path"),
             Some(path) if !path.is_absolute() => {
-                self.value("fallback_path", path.display(), "give a whole path, for example one under /dev/serial/by-path/");
+                self.value(
+                    "fallback_path",
+                    path.display(),
+                    "give a whole path, for example one under /dev/serial/by-path/",
+                );
             }
             _ => {}
         }
@@ -115,18 +119,27 @@ impl<'a> Check<'a, '_> {
     fn network(&mut self) {
         let scanner = self.scanner;
         if scanner.kind != SourceKind::Tcp {
-            let given =
-                [("connect", scanner.connect.is_some()), ("listen", scanner.listen.is_some()), ("peer", scanner.peer.is_some())];
+            let given = [
+                ("connect", scanner.connect.is_some()),
+                ("listen", scanner.listen.is_some()),
+                ("peer", scanner.peer.is_some()),
+            ];
             given.into_iter().filter(|(_, given)| *given).for_each(|(key, _)| self.misplaced(key));
             return;
         }
         match (&scanner.connect, &scanner.listen) {
             (None, None) => {
-                self.missing("connect", "give `connect` with the reader's host:port, or `listen` with an address:port of this station");
+                self.missing(
+                    "connect",
+                    "give `connect` with the reader's host:port, or `listen` with an address:port of this station",
+                );
             }
             (Some(_), Some(listen)) => self.value("listen", listen, "give either `connect` or `listen`"),
             (Some(connect), None) => {
-                if !connect.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|p| p > 0)) {
+                if !connect
+                    .rsplit_once(':')
+                    .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|p| p > 0))
+                {
                     self.value("connect", connect, "give host:port, for example 192.0.2.10:2112");
                 }
                 if scanner.peer.is_some() {
@@ -190,7 +203,11 @@ impl<'a> Check<'a, '_> {
         if let Some(separator) = scanner.code_separator
             && !separator.is_ascii_punctuation()
         {
-            self.value("code_separator", separator.escape_default(), "give one ASCII punctuation mark, for example `;`");
+            self.value(
+                "code_separator",
+                separator.escape_default(),
+                "give one ASCII punctuation mark, for example `;`",
+            );
         }
     }
 

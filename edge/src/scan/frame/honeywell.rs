@@ -122,7 +122,9 @@ fn front(bytes: &[u8]) -> Front {
     };
     let [SYN, 0xfe, a, b, c, d, b'\r'] = *header else { return Front::Not };
     match usize::try_from(u32::from_le_bytes([a, b, c, d])) {
-        Ok(length) if length <= PAYLOAD_BYTES_MAX && bytes.len() >= HEADER_BYTES + length => Front::Whole(HEADER_BYTES + length),
+        Ok(length) if length <= PAYLOAD_BYTES_MAX && bytes.len() >= HEADER_BYTES + length => {
+            Front::Whole(HEADER_BYTES + length)
+        }
         Ok(length) if length <= PAYLOAD_BYTES_MAX => Front::Wait,
         _ => Front::Not,
     }

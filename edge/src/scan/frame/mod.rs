@@ -10,9 +10,9 @@
 mod honeywell;
 mod noise;
 pub mod ssi;
-mod text;
 #[cfg(test)]
 mod tests;
+mod text;
 
 pub use noise::{NOISE_BYTES_MAX, NOISE_KEPT_MAX, NoiseReason, Rejected};
 
@@ -187,6 +187,14 @@ impl Framer {
             Machine::Text(text) => text.reset(now, &mut self.sink),
             Machine::Ssi(ssi) => ssi.reset(now, &mut self.sink),
             Machine::Honeywell(honeywell) => honeywell.reset(now, &mut self.sink),
+        }
+    }
+
+    /// Says that bytes were lost before `now`: the partial frame is dropped, and so is the rest of it when it comes.
+    pub fn damaged(&mut self, now: Moment) {
+        self.reset(now);
+        if let Machine::Text(text) = &mut self.machine {
+            text.swallow(now);
         }
     }
 

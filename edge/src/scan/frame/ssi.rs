@@ -186,7 +186,9 @@ impl SsiFramer {
     /// Whether these are the bytes of the last segment once more; a first segment may as well be a new scan.
     fn is_repeated_segment(&self, bytes: &[u8]) -> bool {
         let Some((previous, at)) = &self.last_packet else { return false };
-        bytes.get(4).is_some_and(|number| *number > 0) && previous == bytes && self.last.since_ms(*at) <= RESEND_WINDOW_MS
+        bytes.get(4).is_some_and(|number| *number > 0)
+            && previous == bytes
+            && self.last.since_ms(*at) <= RESEND_WINDOW_MS
     }
 
     fn decode_data(&mut self, packet: &Packet<'_>, sink: &mut Sink) {

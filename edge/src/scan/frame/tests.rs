@@ -132,7 +132,11 @@ mod text_frames {
 
     #[test]
     fn a_group_separator_is_data() {
-        check(&text(&Terminator::ALL), &[b"]C1010400638133393110AB\x1d17260101\r"], "]C1010400638133393110AB\x1d17260101");
+        check(
+            &text(&Terminator::ALL),
+            &[b"]C1010400638133393110AB\x1d17260101\r"],
+            "]C1010400638133393110AB\x1d17260101",
+        );
     }
 
     #[test]
@@ -164,6 +168,16 @@ mod text_frames {
         assert_eq!(table.seen(), "73111 !truncated");
         table.read(b"A\r").replug().read(b"\nB\r");
         assert_eq!(table.frames, ["73111", "A", "\nB"], "the line feed of another device belongs to nothing before it");
+    }
+
+    #[test]
+    fn a_frame_of_which_bytes_were_lost_is_dropped_to_its_end() {
+        let mut table = Table::new(&text(&Terminator::ALL));
+        table.read(b"40063");
+        table.framer.damaged(table.now);
+        assert_eq!(table.read(b"931\rA\r").seen(), "A !truncated");
+        table.framer.damaged(table.now);
+        assert_eq!(table.quiet().read(b"B\r").seen(), "A|B !truncated");
     }
 
     #[test]
@@ -203,9 +217,16 @@ mod ssi_frames {
     fn check(reads: &[&[u8]], seen: &str, replies: &[&str]) {
         let mut table = Table::new(&packets(Framing::ZebraSsi));
         for read in reads {
-            if read.is_empty() { table.quiet() } else { table.read(read) };
+            if read.is_empty() {
+                table.quiet()
+            } else {
+                table.read(read)
+            };
         }
-        assert_eq!((table.seen().as_str(), table.replies.as_slice()), (seen, replies.iter().map(|r| (*r).to_owned()).collect::<Vec<_>>().as_slice()));
+        assert_eq!(
+            (table.seen().as_str(), table.replies.as_slice()),
+            (seen, replies.iter().map(|r| (*r).to_owned()).collect::<Vec<_>>().as_slice())
+        );
     }
 
     #[test]
@@ -313,7 +334,11 @@ mod honeywell_frames {
     fn check(reads: &[&[u8]], seen: &str) {
         let mut table = Table::new(&packets(Framing::HoneywellHeader));
         for read in reads {
-            if read.is_empty() { table.quiet() } else { table.read(read) };
+            if read.is_empty() {
+                table.quiet()
+            } else {
+                table.read(read)
+            };
         }
         assert_eq!(table.seen(), seen, "{reads:?}");
     }

@@ -113,6 +113,12 @@ impl TextFramer {
         (self.stx, self.held_cr, self.after_cr) = (false, false, false);
     }
 
+    /// Drops everything up to the end of the frame that is being sent.
+    pub(super) fn swallow(&mut self, now: Moment) {
+        self.state = State::Swallowing;
+        self.last = now;
+    }
+
     fn byte(&mut self, byte: u8, sink: &mut Sink) {
         let after_cr = std::mem::take(&mut self.after_cr);
         if after_cr && byte == LF {

@@ -4,10 +4,30 @@
 //! A source never decides what a frame means and never drops one: every complete frame becomes one event.
 //! Feedback goes the other way through a [`ScannerWriter`], which never makes its caller wait for a scanner.
 
+mod evdev;
+mod keys;
+mod manual;
+mod retry;
+mod run;
+mod serial;
+mod tcp;
+#[cfg(test)]
+mod tests;
+mod watch;
+mod writer;
+
+pub use manual::{ENTRY_BYTES_MAX, EntryError, ManualEntry};
+pub use writer::{MESSAGE_BYTES_MAX, ScannerWriter, WAITING_MAX, WriteError};
+
+use super::config::{ScannerConfig, SourceKind};
 use super::frame::{FrameCounts, Rejected};
 use packline_protocol::id::ScannerId;
 use packline_protocol::time::Moment;
+use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
+use std::sync::mpsc::Sender;
+use std::thread::JoinHandle;
 
 /// What a source tells the station.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,6 +112,75 @@ impl fmt::Display for OfflineReason {
             Self::Replaced => f.write_str("replaced by a new connection"),
             Self::Waiting => f.write_str("waiting for the reader to connect"),
             Self::Failed(cause) => f.write_str(cause),
+        }
+    }
+}
+
+/// The running sources of a station. Dropping it stops them and waits until their devices are closed.
+#[derive(Debug)]
+pub struct Sources {
+    stop: retry::Stop,
+    threads: Vec<JoinHandle<()>>,
+    writers: BTreeMap<ScannerId, ScannerWriter>,
+    events: Sender<SourceEvent>,
+}
+
+/// Why a source could not be started.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to start the thread of scanner `{scanner}`")]
+pub struct StartError {
+    /// Which scanner.
+    pub scanner: ScannerId,
+    /// Why.
+    #[source]
+    pub cause: io::Error,
+}
+
+impl Sources {
+    /// Starts one source for each scanner; their events go to `events`. The settings are taken as checked
+    /// ([`super::config::problems`] found none). A scanner that is not there is waited for, not refused.
+    pub fn start(scanners: &[ScannerConfig], events: Sender<SourceEvent>) -> Result<Self, StartError> {
+        let mut sources = Self { stop: retry::Stop::default(), threads: Vec::new(), writers: BTreeMap::new(), events };
+        for scanner in scanners {
+            sources.spawn(scanner).map_err(|cause| StartError { scanner: scanner.id.clone(), cause })?;
+        }
+        Ok(sources)
+    }
+
+    fn spawn(&mut self, config: &ScannerConfig) -> io::Result<()> {
+        let writer = ScannerWriter::start(config.id.clone())?;
+        let device: Box<dyn run::Device> = match config.kind {
+            SourceKind::Serial => Box::new(serial::SerialDevice::new(config)),
+            SourceKind::Tcp => tcp::device(config),
+            SourceKind::Evdev => Box::new(evdev::EvdevDevice::new(config)),
+        };
+        let source = run::Source::new(config.clone(), device, self.events.clone(), writer.clone(), self.stop.clone());
+        let thread = std::thread::Builder::new()
+            .name(format!("scan-{}", config.id))
+            .stack_size(256 * 1024)
+            .spawn(move || source.run())?;
+        self.threads.push(thread);
+        self.writers.insert(config.id.clone(), writer);
+        Ok(())
+    }
+
+    /// The way back to a scanner; `None` for one that is not configured, such as the manual entry.
+    pub fn writer(&self, scanner: &ScannerId) -> Option<&ScannerWriter> {
+        self.writers.get(scanner)
+    }
+
+    /// An entry box that sends to the same consumer.
+    pub fn manual(&self) -> ManualEntry {
+        ManualEntry::new(self.events.clone())
+    }
+}
+
+impl Drop for Sources {
+    fn drop(&mut self) {
+        self.stop.set();
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has said so itself; stopping the others matters more.
+            let _ = thread.join();
         }
     }
 }
