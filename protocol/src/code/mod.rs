@@ -66,6 +66,7 @@ pub enum CodeKind {
     /// A product, by symbology.
     Item(Gtin),
     /// A text that may be a product or a parcel number: its check digit fits a product and no symbology tells.
+    /// Look both up, and ask when both are known.
     Ambiguous {
         /// The product it would be.
         as_item: Gtin,
@@ -322,12 +323,12 @@ fn is_plausible_number(plain: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/' | b'#' | b'+' | b'*'))
 }
 
+/// The number, then the shipment's number without the package, or the SSCC without its identifier: printers that write
+/// GS1-128 as plain Code 128 are common.
 fn number_keys(number: &Number) -> Vec<String> {
-    let mut keys = vec![number.text.clone()];
-    if let Some((stem, _)) = piece_of(&number.text) {
-        keys.push(stem.to_owned());
-    }
-    keys
+    let shipment = piece_of(&number.text).map(|(stem, _)| stem);
+    let sscc = number.text.strip_prefix("00").filter(|sscc| sscc.len() == 18 && ends_in_check_digit(sscc.as_bytes()));
+    std::iter::once(number.text.as_str()).chain(shipment).chain(sscc).map(str::to_owned).collect()
 }
 
 fn gtin_keys(gtin: &Gtin) -> Vec<String> {

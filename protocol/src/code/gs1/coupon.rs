@@ -116,3 +116,59 @@ impl<'a> Fields<'a> {
         ensure(self.at == self.text.len(), self.at, "the end of the coupon code")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Company prefix 123456, offer 654321, save value 5, one unit of family 999.
+    const PLAIN: &str = concat!("0", "123456", "654321", "1", "5", "1", "1", "0", "999");
+
+    #[track_caller]
+    fn check(rest: &str, expected: Result<(), usize>) {
+        let coupon = format!("{PLAIN}{rest}");
+        let got = coupon_code(&coupon).map_err(|flaw| flaw.at.saturating_sub(PLAIN.len()));
+        assert_eq!(got, expected, "{rest}");
+    }
+
+    #[test]
+    fn optional_fields_come_in_rising_order() {
+        check("", Ok(()));
+        check(concat!("1", "0", "1", "1", "0", "999", "9"), Ok(()));
+        check(concat!("1", "3", "2", "12", "9", "999", "1", "1234567"), Ok(()));
+        check(concat!("2", "1", "1", "0", "999", "0", "123456"), Ok(()));
+        check(concat!("3", "261231", "4", "260101"), Ok(()));
+        check(concat!("5", "0", "123456", "6", "1", "1234567", "9", "0", "0", "0", "1"), Ok(()));
+        check(concat!("4", "260101", "3", "261231"), Err(7));
+        check("0", Err(0));
+        check("7", Err(0));
+    }
+
+    #[test]
+    fn wrong_fields_say_where() {
+        check(concat!("1", "4"), Err(1));
+        check(concat!("1", "0", "6"), Err(2));
+        check(concat!("1", "0", "1", "1", "5"), Err(4));
+        check(concat!("1", "0", "1", "1", "0", "999", "7"), Err(8));
+        check(concat!("3", "261301"), Err(3));
+        check(concat!("3", "2612"), Err(1));
+        check(concat!("3", "260101", "4", "260102"), Err(14));
+        check(concat!("5", "3", "12345678"), Err(2));
+        check(concat!("6", "0"), Err(1));
+        check(concat!("9", "3"), Err(1));
+        check(concat!("9", "0", "3"), Err(2));
+        check(concat!("9", "0", "0", "9", "2"), Err(4));
+        assert_eq!(coupon_code("7").map_err(|flaw| flaw.at), Err(0));
+        assert_eq!(coupon_code("012345x").map_err(|flaw| flaw.at), Err(6));
+        assert_eq!(coupon_code("").map_err(|flaw| flaw.at), Err(0));
+    }
+
+    #[test]
+    fn positive_offers_have_four_fields() {
+        let offer = concat!("0", "0", "123456", "654321", "0", "123456");
+        assert_eq!(positive_offer(offer), Ok(()));
+        assert_eq!(positive_offer(&format!("{offer}7")).map_err(|flaw| flaw.at), Err(21));
+        assert_eq!(positive_offer(&offer.replacen('0', "2", 1)).map_err(|flaw| flaw.at), Err(0));
+        assert_eq!(positive_offer("07").map_err(|flaw| flaw.at), Err(1));
+    }
+}

@@ -63,3 +63,43 @@ pub(super) fn second(text: &str) -> Checked {
 fn number(text: &str, at: usize, len: usize) -> u32 {
     text.get(at..at + len).and_then(|digits| digits.parse().ok()).unwrap_or(u32::MAX / 2)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(lint: fn(&str) -> Checked, accepted: &[&str], refused: &[(&str, usize)]) {
+        for text in accepted {
+            assert_eq!(lint(text), Ok(()), "{text}");
+        }
+        for (text, at) in refused {
+            assert_eq!(lint(text).map_err(|flaw| flaw.at), Err(*at), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_days_of_the_calendar_are_dates() {
+        check(
+            yymmdd,
+            &["240229", "000229", "991231"],
+            &[("230229", 4), ("240431", 4), ("240100", 4), ("241301", 2), ("240001", 2)],
+        );
+        check(yymmd0, &["240200", "240229"], &[("240230", 4), ("241300", 2)]);
+        check(yyyymmdd, &["20000229", "19991231"], &[("19000229", 6), ("20261301", 4), ("20260100", 6)]);
+    }
+
+    #[test]
+    fn only_moments_of_a_day_are_times() {
+        check(hhmi, &["0000", "2359"], &[("2400", 0), ("2360", 2)]);
+        check(hour, &["00", "23"], &[("24", 0)]);
+        check(minute, &["00", "59"], &[("60", 0)]);
+        check(second, &["00", "59"], &[("60", 0)]);
+    }
+
+    #[test]
+    fn what_is_too_short_is_no_date() {
+        check(yymmdd, &[], &[("", 2), ("2402", 4)]);
+        check(hhmi, &[], &[("", 0), ("12", 2)]);
+    }
+}

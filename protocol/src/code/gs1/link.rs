@@ -188,3 +188,105 @@ fn is_key_with_qualifiers(path: &[Ai]) -> bool {
     };
     key_of(*key).is_some_and(|alternatives| alternatives.split('|').any(in_order))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn links(uri: &str, expected: Result<&str, &str>) {
+        let got =
+            parse_link(uri).map(|link| format!("{} {}", link.stem, link.elements)).map_err(|error| error.to_string());
+        assert_eq!(got.as_deref().map_err(String::as_str), expected, "{uri}");
+    }
+
+    #[test]
+    fn links_give_their_elements() {
+        links("https://id.example.com/01/06901234567892", Ok("https://id.example.com (01)06901234567892"));
+        links(
+            "https://example.com/a/b/01/06901234567892/10/L%2F1/21/7?17=261231",
+            Ok("https://example.com/a/b (01)06901234567892(10)L/1(21)7(17)261231"),
+        );
+        links("HTTPS://EXAMPLE.COM/01/06901234567892", Ok("HTTPS://EXAMPLE.COM (01)06901234567892"));
+        links(
+            "http://example.com:8080/00/106901234567890128?lang=zh&400=A+B",
+            Err("AI (400) has ` ` at offset 59; give letters, digits and !\"%&'()*+,-./:;<=>?_"),
+        );
+        links(
+            "http://example.com/00/106901234567890128?lang=zh&&400=A%2BB&flag#x",
+            Ok("http://example.com (00)106901234567890128(400)A+B"),
+        );
+        links("https://example.com/414/6901234567892/254/7", Ok("https://example.com (414)6901234567892(254)7"));
+        links(
+            "https://example.com/00/106901234567890128?01=6901234567892",
+            Ok("https://example.com (00)106901234567890128(01)06901234567892"),
+        );
+        links("https://example.com/01/00/01/06901234567892", Ok("https://example.com/01/00 (01)06901234567892"));
+    }
+
+    #[test]
+    fn wrong_links_say_where_and_why() {
+        links("ftp://example.com/01/06901234567892", Err("link is wrong at offset 0; give http:// or https://"));
+        links(
+            "https://example.com/01/0690 1234567892",
+            Err("link is wrong at offset 27; give a web address of ASCII characters"),
+        );
+        links("https://example.com", Err("link is wrong at offset 8; give a domain and a path"));
+        links("https:///01/06901234567892", Err("link is wrong at offset 8; give a domain and a path"));
+        links(
+            "https://exa_mple.com/01/06901234567892",
+            Err("link is wrong at offset 11; give a domain of letters, digits, dots and hyphens"),
+        );
+        links(
+            "https://example.com/sale",
+            Err("link is wrong at offset 19; give a path with a primary key such as /01/…"),
+        );
+        links(
+            "https://example.com/gtin/06901234567892",
+            Err("link is wrong at offset 19; give a path with a primary key such as /01/…"),
+        );
+        links(
+            "https://example.com/01/06901234567892/",
+            Err("link is wrong at offset 19; give a path with a primary key such as /01/…"),
+        );
+        links("https://example.com/01/6901234567892", Err("AI (01) at offset 23 has 13 characters; give exactly 14"));
+        links(
+            "https://example.com/01/06901234567893",
+            Err("AI (01) is wrong at offset 36; give the check digit that fits the others"),
+        );
+        links(
+            "https://example.com/01/06901234567892/10/A%00B",
+            Err("AI (10) has `%00` at offset 42; give characters other than zero"),
+        );
+        links(
+            "https://example.com/01/06901234567892/21/7/10/A",
+            Err("path after AI (01) is out of order; give some of 22,10,21, or some of 235 in this order"),
+        );
+        links(
+            "https://example.com/01/06901234567892/10/A/235/B",
+            Err("path after AI (01) is out of order; give some of 22,10,21, or some of 235 in this order"),
+        );
+        links(
+            "https://example.com/253/6901234567892/10/A",
+            Err("path after AI (253) is out of order; give no further identifiers"),
+        );
+        links(
+            "https://example.com/01/06901234567892?10=A",
+            Err("AI (10) belongs into the path of the link, not into its query"),
+        );
+        links("https://example.com/01/06901234567892?21=A", Err("AI (21) cannot stand in the query of a link"));
+        links(
+            "https://example.com/01/06901234567892?17=261231&17=261231",
+            Err("AI (17) is repeated; give it once, or with the same value"),
+        );
+        links(
+            "https://example.com/01/06901234567892?17=",
+            Err("AI (17) at offset 41 has 0 characters; give exactly 6"),
+        );
+        links(
+            "https://example.com/01/06901234567892?9999=1",
+            Err("link is wrong at offset 38; give a known application identifier, or a name that is no number"),
+        );
+        links("https://example.com/01//10/A", Err("AI (01) at offset 23 has 0 characters; give exactly 14"));
+    }
+}

@@ -90,8 +90,8 @@ pub(super) struct Flaw {
 
 impl Flaw {
     /// The error for a part that starts at `offset` of the data.
-    pub fn in_value(self, ai: Ai, part: &str, offset: usize) -> Gs1Error {
-        Gs1Error::Value { ai, offset: offset + self.at, value: part.to_owned(), accepted: self.accepted }
+    pub fn in_value(self, ai: Ai, offset: usize) -> Gs1Error {
+        Gs1Error::Value { ai, offset: offset + self.at, accepted: self.accepted }
     }
 }
 
@@ -177,7 +177,7 @@ fn check_pair(text: &str) -> Checked {
 
 /// ISO 13616: with the first four characters moved to the end and letters as 10 to 35, the rest modulo 97 is 1.
 fn iban(text: &str) -> Checked {
-    ensure((5..=34).contains(&text.len()), 0, "a bank account number of 5 to 34 characters")?;
+    ensure((11..=34).contains(&text.len()), 0, "a bank account number of 11 to 34 characters")?;
     let Some((head, tail)) = text.split_at_checked(4) else {
         return ensure(false, 0, "a bank account number");
     };
@@ -248,4 +248,99 @@ pub(super) fn base64_padding(text: &str) -> Checked {
     let padding = text.len() - body.len();
     let fits = padding == 0 || (padding <= 2 && text.len().is_multiple_of(3));
     ensure(fits && !body.contains('='), body.find('=').unwrap_or(body.len()), "= only as padding at the end")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[track_caller]
+    fn check(lint: Lint, accepted: &[&str], refused: &[(&str, usize)]) {
+        for text in accepted {
+            assert_eq!(lint.check(text), Ok(()), "{lint:?} {text}");
+        }
+        for (text, at) in refused {
+            assert_eq!(lint.check(text).map_err(|flaw| flaw.at), Err(*at), "{lint:?} {text}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_checked() {
+        check(Lint::Csum, &["06901234567892", "106901234567890128"], &[("06901234567893", 13), ("", 0), ("7", 0)]);
+        check(Lint::GcpPos1, &["4711", "4711X"], &[("471", 0), ("47X1", 0), ("", 0)]);
+        check(Lint::GcpPos2, &["X4711"], &[("X471", 1), ("4X711", 1)]);
+        check(Lint::NonZero, &["0001"], &[("0000", 0)]);
+        check(Lint::Zero, &["0"], &[("1", 0)]);
+        check(Lint::NoZeroPrefix, &["1", "10"], &[("0", 0), ("01", 0)]);
+        check(Lint::HasNonDigit, &["1a"], &[("12", 0)]);
+        check(Lint::Latitude, &["0000000000", "1800000000"], &[("1800000001", 0), ("180000000", 0)]);
+        check(Lint::Longitude, &["3600000000"], &[("3600000001", 0), ("9999999999", 0)]);
+        check(Lint::PieceOfTotal, &["0101", "0199"], &[("0001", 0), ("0100", 0), ("0201", 0), ("010", 0)]);
+        check(
+            Lint::PosInSeqSlash,
+            &["1/1", "2/10"],
+            &[("0/1", 0), ("3/2", 0), ("1/", 0), ("/1", 0), ("1/01", 0), ("1/2/3", 0)],
+        );
+    }
+
+    #[test]
+    fn codes_are_checked() {
+        check(Lint::Iso3166, &["156", "004"], &[("999", 0), ("000", 0)]);
+        check(Lint::Iso3166999, &["156", "999"], &[("998", 0)]);
+        check(Lint::Iso3166Alpha2, &["CN"], &[("ZZ", 0), ("cn", 0)]);
+        check(Lint::Iso4217, &["156", "978"], &[("000", 0)]);
+        check(Lint::Iso5218, &["0", "1", "2", "9"], &[("3", 0)]);
+        check(Lint::YesNo, &["0", "1"], &[("2", 0)]);
+        check(Lint::Winding, &["0", "1", "9"], &[("2", 0)]);
+        check(Lint::MediaType, &["01", "10", "80", "99"], &[("00", 0), ("11", 0), ("79", 0)]);
+        check(Lint::PackageType, &["CT", "8", "200"], &[("C", 0), ("ct", 0), ("", 0)]);
+        check(Lint::ImporterIdx, &["-", "_", "z"], &[("!", 0), ("ab", 0)]);
+        check(Lint::Hyphen, &["-"], &[("x", 0)]);
+        check(Lint::PcEnc, &["A", "A%20", "%aF"], &[("A%2", 1), ("%", 0), ("AB%G0", 2)]);
+    }
+
+    #[test]
+    fn account_numbers_and_check_pairs_are_those_of_the_public_samples() {
+        check(
+            Lint::Iban,
+            &["GB82WEST12345698765432"],
+            &[
+                ("GB83WEST12345698765432", 2),
+                ("ZZ82WEST12345698765432", 0),
+                ("GB82WEST1234569876543x", 21),
+                ("GB82", 0),
+            ],
+        );
+        check(Lint::CsumAlpha, &["1987654Ad4X4bL5ttr2310c2K"], &[("1987654Ad4X4bL5ttr2310c2J", 23), ("2", 0), ("", 0)]);
+    }
+
+    #[test]
+    fn padding_stands_only_at_the_end() {
+        for (text, fits) in [
+            ("abc", true),
+            ("ab_-", true),
+            ("ab=", true),
+            ("a==", true),
+            ("abcd=", false),
+            ("a=b", false),
+            ("===", false),
+        ] {
+            assert_eq!(base64_padding(text).is_ok(), fits, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_check_pair_catches_every_single_wrong_character(body in "[A-Za-z0-9]{4,23}", place in 0usize..23, other in "[A-Za-z0-9]") {
+            let pairs = || b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ".iter();
+            let both = pairs().flat_map(|a| pairs().map(move |b| format!("{}{}", char::from(*a), char::from(*b))));
+            let right: Vec<String> = both.map(|pair| format!("{body}{pair}")).filter(|text| check_pair(text).is_ok()).collect();
+            prop_assert_eq!(right.len(), 1);
+            let place = place % body.len();
+            let mut wrong = right[0].clone();
+            wrong.replace_range(place..=place, &other);
+            prop_assert_eq!(check_pair(&wrong).is_ok(), wrong == right[0]);
+        }
+    }
 }

@@ -134,7 +134,8 @@ pub struct DigitalLink {
     pub elements: ElementString,
 }
 
-/// Why data is not GS1 data. Offsets count characters from 0, after the symbology prefix.
+/// Why data is not GS1 data. Offsets count characters from 0, after the symbology prefix. Values are not repeated,
+/// because some are names and addresses.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Gs1Error {
     /// There is no data.
@@ -180,14 +181,12 @@ pub enum Gs1Error {
         accepted: &'static str,
     },
     /// A value that breaks a rule.
-    #[error("AI ({ai}) has `{value}`, wrong at offset {offset}; give {accepted}")]
+    #[error("AI ({ai}) is wrong at offset {offset}; give {accepted}")]
     Value {
         /// The identifier.
         ai: Ai,
         /// Where the rule is broken.
         offset: usize,
-        /// The part of the value.
-        value: String,
         /// What is accepted.
         accepted: &'static str,
     },

@@ -55,3 +55,41 @@ fn signed_keys_have_serials(elements: &[Element]) -> Result<(), Gs1Error> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::parse_scanned;
+
+    #[track_caller]
+    fn scans(data: &str, expected: &str) {
+        let got = parse_scanned(&data.replace('^', "\u{1D}"));
+        let got = got.map(|elements| elements.to_string()).map_err(|error| error.to_string());
+        assert_eq!(got, Ok(expected.to_owned()), "{data}");
+    }
+
+    #[track_caller]
+    fn refuses(data: &str, expected: &str) {
+        let got = parse_scanned(&data.replace('^', "\u{1D}"));
+        let got = got.map(|elements| elements.to_string()).map_err(|error| error.to_string());
+        assert_eq!(got, Err(expected.to_owned()), "{data}");
+    }
+
+    #[test]
+    fn pairings_need_every_condition_and_one_alternative_of_each() {
+        scans("0010690123456789012802069012345678923712", "(00)106901234567890128(02)06901234567892(37)12");
+        refuses("02069012345678923712", "AI (37) needs AI 00");
+        refuses("001069012345678901280206901234567892", "AI (02) needs AI 37");
+        scans("0106901234567892304^392312^", "(01)06901234567892(30)4(3923)12");
+        scans("0106901234567892310300125039231299", "(01)06901234567892(3103)001250(3923)1299");
+        refuses("01069012345678923923129", "AI (3923) needs AI 30 or 31nn or 32nn or 35nn or 36nn");
+        scans("010690123456789221A^8040471147114711471^", "(01)06901234567892(21)A(8040)471147114711471");
+        refuses("01069012345678928040471147114711471", "AI (8040) needs AI 01 with 21");
+        refuses("010690123456789221A^8041471147114711471", "AI (8041) needs AI 01 with 21 with 8040");
+    }
+
+    #[test]
+    fn a_signature_needs_the_serial_part_of_what_it_signs() {
+        scans("2534711471147113A^8030c2ln", "(253)4711471147113A(8030)c2ln");
+        refuses("2534711471147113^8030c2ln", "AI (253) needs its serial part when signed by AI (8030)");
+    }
+}

@@ -150,3 +150,123 @@ impl ElementString {
 fn is_fixed(ai: Ai) -> bool {
     exact(ai.as_str()).is_some_and(|(_, rule)| rule.fixed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn scans(data: &str, expected: &str) {
+        let got = parse_scanned(&data.replace('^', "\u{1D}"));
+        let got = got.map(|elements| elements.to_string()).map_err(|error| error.to_string());
+        assert_eq!(got, Ok(expected.to_owned()), "{data}");
+    }
+
+    #[track_caller]
+    fn refuses(data: &str, expected: &str) {
+        let got = parse_scanned(&data.replace('^', "\u{1D}"));
+        let got = got.map(|elements| elements.to_string()).map_err(|error| error.to_string());
+        assert_eq!(got, Err(expected.to_owned()), "{data}");
+    }
+
+    #[test]
+    fn element_strings_are_split_by_the_table() {
+        scans("0106901234567892", "(01)06901234567892");
+        scans("010690123456789217261231", "(01)06901234567892(17)261231");
+        scans("010690123456789210LOT-7^17261231", "(01)06901234567892(10)LOT-7(17)261231");
+        scans("0106901234567892^17261200", "(01)06901234567892(17)261200");
+        scans("001069012345678901289012X", "(00)106901234567890128(90)12X");
+        scans("01069012345678923103001250", "(01)06901234567892(3103)001250");
+        scans("010690123456789210A(B", "(01)06901234567892(10)A\\(B");
+        scans("4211561000001", "(421)1561000001");
+    }
+
+    #[test]
+    fn a_separator_at_the_end_is_kept_apart() {
+        let ended = parse_scanned("010690123456789210LOT\u{1D}").unwrap();
+        assert!(ended.terminal_gs);
+        assert_eq!(ended.get("10"), Some("LOT"));
+        assert!(!parse_scanned("010690123456789210LOT").unwrap().terminal_gs);
+        assert!(!parse_scanned("010690123456789210LOT\u{1D}90X").unwrap().terminal_gs);
+    }
+
+    #[test]
+    fn a_refusal_says_which_identifier_where_and_what_is_accepted() {
+        refuses("", "there is no data; give at least one application identifier with its value");
+        refuses(
+            "0406901234567892",
+            "`0406` at offset 0 starts no known application identifier; known are those of release 2026-01 of the GS1 dictionary",
+        );
+        refuses(
+            "0106901234567892^^17261231",
+            "`\\x1d172` at offset 17 starts no known application identifier; known are those of release 2026-01 of the GS1 dictionary",
+        );
+        refuses("0106901234567893", "AI (01) is wrong at offset 15; give the check digit that fits the others");
+        refuses("01069012345678", "AI (01) at offset 2 has 12 characters; give exactly 14");
+        refuses("010690123456789", "AI (01) at offset 2 has 13 characters; give exactly 14");
+        refuses("010690123456789217261331", "AI (17) is wrong at offset 20; give a month from 01 to 12");
+        refuses(
+            "010690123456789217260230",
+            "AI (17) is wrong at offset 22; give a day of that month, or 00 for the whole month",
+        );
+        refuses(
+            "010690123456789210AB~C",
+            "AI (10) has `~` at offset 20; give letters, digits and !\"%&'()*+,-./:;<=>?_",
+        );
+        refuses(
+            "010690123456789210AB^C",
+            "`C` at offset 21 starts no known application identifier; known are those of release 2026-01 of the GS1 dictionary",
+        );
+        refuses("010690123456789210123456789012345678901", "AI (10) at offset 18 has 21 characters; give 1 to 20");
+        refuses("0106901234567892423156^10", "AI (10) at offset 25 has 0 characters; give 1 to 20");
+        refuses("010690123456789242315615", "AI (423) at offset 19 has 5 characters; give 3 to 15");
+        refuses("10LOT", "AI (10) needs AI 01 or 02 or 03 or 8006 or 8026");
+        refuses("0106901234567892700412", "AI (7004) needs AI 01 with 10");
+        refuses("010690123456789237100", "AI (01) must not stand with AI (37)");
+        refuses("01069012345678923103001250310200125", "AI (3102) at offset 30 has 5 characters; give exactly 6");
+        refuses("010690123456789231030012503102001250", "AI (3103) must not stand with AI (3102)");
+        refuses("010690123456789210A^10B", "AI (10) is repeated; give it once, or with the same value");
+    }
+
+    #[test]
+    fn repeated_elements_may_agree() {
+        scans("010690123456789210A^10A", "(01)06901234567892(10)A(10)A");
+    }
+
+    #[test]
+    fn bracketed_data_is_read_as_typed() {
+        let typed =
+            |text: &str| parse_bracketed(text).map(|elements| elements.to_string()).map_err(|error| error.to_string());
+        assert_eq!(typed("(01)06901234567892(10)A\\(B(17)261231"), Ok("(01)06901234567892(10)A\\(B(17)261231".into()));
+        assert_eq!(typed("(01)06901234567892|(10)AB"), Ok("(01)06901234567892(10)AB".into()));
+        let refused = |text: &str| typed(text).unwrap_err();
+        assert_eq!(refused("(01)0690123456789(10)A"), "AI (01) at offset 4 has 13 characters; give exactly 14");
+        assert_eq!(
+            refused("(1)2"),
+            "`1` at offset 1 starts no known application identifier; known are those of release 2026-01 of the GS1 dictionary"
+        );
+        assert_eq!(refused("(01)06901234567892(10)"), "AI (10) at offset 22 has 0 characters; give 1 to 20");
+        assert_eq!(
+            refused("01)06901234567892"),
+            "expected `(`, an application identifier and `)` at offset 0; write (01)… and \\( for a bracket in a value"
+        );
+        assert!(refused("(01)06901234567892(10").starts_with("expected `(`"));
+        assert!(refused("").starts_with("expected `(`"));
+    }
+
+    #[test]
+    fn a_composite_part_is_checked_together_with_its_product() {
+        let read =
+            |primary, composite| parse_composite(primary, composite).map(|e| e.to_string()).map_err(|e| e.to_string());
+        assert_eq!(read("6901234567892", "10LOT"), Ok("(01)06901234567892(10)LOT".into()));
+        assert_eq!(read("96385074", "17261231"), Ok("(01)00000096385074(17)261231".into()));
+        assert_eq!(
+            read("6901234567892", ""),
+            Err("there is no data; give at least one application identifier with its value".into())
+        );
+        assert_eq!(
+            read("6901234567892", "17269931"),
+            Err("AI (17) is wrong at offset 21; give a month from 01 to 12".into())
+        );
+    }
+}

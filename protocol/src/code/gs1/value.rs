@@ -50,7 +50,7 @@ fn check_part(ai: Ai, part: &Part, taken: &[u8], offset: usize) -> Result<(), Gs
     }
     let text = std::str::from_utf8(taken).expect("every character is in an ASCII set");
     if part.set == super::rule::Set::Base64 {
-        super::lint::base64_padding(text).map_err(|flaw| flaw.in_value(ai, text, offset))?;
+        super::lint::base64_padding(text).map_err(|flaw| flaw.in_value(ai, offset))?;
     }
-    part.lints.iter().try_for_each(|lint| lint.check(text).map_err(|flaw| flaw.in_value(ai, text, offset)))
+    part.lints.iter().try_for_each(|lint| lint.check(text).map_err(|flaw| flaw.in_value(ai, offset)))
 }
