@@ -2,7 +2,8 @@
 #![expect(clippy::disallowed_methods, reason = "this is where time and chance enter")]
 
 use packline_protocol::time::{Moment, Now, Timestamp};
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// A wall clock before this is certainly wrong: 2026-01-01 UTC, in milliseconds.
@@ -43,4 +44,36 @@ pub fn random_bytes(bytes: &mut [u8]) {
 fn start() -> Instant {
     static START: OnceLock<Instant> = OnceLock::new();
     *START.get_or_init(Instant::now)
+}
+
+/// The wall clock that a hub works by. Tests give it one that they move themselves.
+#[derive(Debug, Clone, Default)]
+pub enum Clock {
+    /// The system's.
+    #[default]
+    System,
+    /// One that stands still until it is moved; milliseconds since 1970.
+    Manual(Arc<AtomicI64>),
+}
+
+impl Clock {
+    /// A clock that stands at `at` until [`Clock::advance_ms`] moves it.
+    pub fn standing_at(at: Timestamp) -> Clock {
+        Clock::Manual(Arc::new(AtomicI64::new(at.0)))
+    }
+
+    /// The wall time.
+    pub fn now(&self) -> Timestamp {
+        match self {
+            Clock::System => wall(),
+            Clock::Manual(at) => Timestamp(at.load(Ordering::Acquire)),
+        }
+    }
+
+    /// Moves a manual clock forward; the system's clock is left alone.
+    pub fn advance_ms(&self, ms: i64) {
+        if let Clock::Manual(at) = self {
+            at.fetch_add(ms, Ordering::AcqRel);
+        }
+    }
 }

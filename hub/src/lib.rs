@@ -1,7 +1,23 @@
 //! Packline's hub: the order master, the sites' change logs, pages and API, and the broker for the stations.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod actor;
+pub mod app;
 pub mod broker;
+pub mod channels;
+pub mod cli;
 pub mod clock;
+pub mod config;
+pub mod error;
+pub mod keys;
+pub mod lifecycle;
+pub mod metrics;
+pub mod orders;
+pub mod routes;
 pub mod scans;
+pub mod serve;
+pub mod store;
 pub mod sync;
+pub mod telemetry;
+
+pub use cli::main_with;

@@ -1,0 +1,1 @@
+//! Orders from files: CSV and JSON of shops, B2B customers and older systems.

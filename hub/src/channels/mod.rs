@@ -1,0 +1,3 @@
+//! Where orders come from: one folder per kind of channel.
+
+pub mod import;

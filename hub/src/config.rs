@@ -1,0 +1,316 @@
+//! The hub's settings: flags, then environment, then the configuration file, then defaults.
+//!
+//! The file is TOML and its keys are the flags' names with `_`. Nothing here opens, listens or connects.
+
+use clap::{Args, ValueEnum};
+use packline_protocol::id::SiteId;
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// Where pages and API listen unless told otherwise.
+pub const HTTP_LISTEN: &str = "127.0.0.1:8080";
+/// Where the embedded broker listens unless told otherwise.
+pub const MQTT_LISTEN: &str = "0.0.0.0:1883";
+/// The data folder unless told otherwise.
+pub const DATA: &str = "./packline-data";
+/// What is logged unless told otherwise.
+pub const LOG: &str = "info,sqlx=warn,rmqtt=warn,rmqtt_retainer=warn";
+/// The site of parcels whose source names none, unless told otherwise.
+pub const SITE: &str = "main";
+
+/// The settings as flags, environment or file give them: all optional.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Where pages and API listen; port 0 takes any free port [default: 127.0.0.1:8080]
+    #[arg(long, env = "PACKLINE_HTTP_LISTEN", value_name = "ADDRESS", global = true)]
+    pub http_listen: Option<SocketAddr>,
+    /// Where the embedded broker listens; port 0 takes any free port [default: 0.0.0.0:1883]
+    #[arg(long, env = "PACKLINE_MQTT_LISTEN", value_name = "ADDRESS", global = true)]
+    pub mqtt_listen: Option<SocketAddr>,
+    /// Use this MQTT broker instead of the embedded one, as mqtt://HOST:PORT or mqtts://HOST:PORT
+    #[arg(long, env = "PACKLINE_BROKER", value_name = "URL", global = true)]
+    pub broker: Option<String>,
+    /// The hub's user name at that broker
+    #[arg(long, env = "PACKLINE_BROKER_USER", value_name = "NAME", global = true)]
+    pub broker_user: Option<String>,
+    /// A file with the hub's password at that broker
+    #[arg(long, env = "PACKLINE_BROKER_PASSWORD_FILE", value_name = "FILE", global = true)]
+    pub broker_password_file: Option<PathBuf>,
+    /// A file with the certificate authority of that broker (PEM), instead of the system's
+    #[arg(long, env = "PACKLINE_BROKER_CA_FILE", value_name = "FILE", global = true)]
+    pub broker_ca_file: Option<PathBuf>,
+    /// The database: postgres://USER@HOST/NAME, or sqlite:FILE [default: hub.db in the data folder]
+    #[arg(long, env = "PACKLINE_DB", value_name = "URL", global = true, hide_env_values = true)]
+    pub db: Option<String>,
+    /// The data folder: database, key, snapshots [default: ./packline-data]
+    #[arg(long, env = "PACKLINE_DATA", value_name = "DIR", global = true)]
+    pub data: Option<PathBuf>,
+    /// The site of parcels whose source names none [default: main]
+    #[arg(long, env = "PACKLINE_DEFAULT_SITE", value_name = "SITE", global = true)]
+    pub default_site: Option<SiteId>,
+    /// Write {"http": ..., "mqtt": ...} to this file once ready
+    #[arg(long, env = "PACKLINE_READY_FILE", value_name = "FILE", global = true)]
+    pub ready_file: Option<PathBuf>,
+    /// What is logged, as in RUST_LOG [default: info,sqlx=warn,rmqtt=warn,rmqtt_retainer=warn]
+    #[arg(long, env = "PACKLINE_LOG", value_name = "FILTER", global = true)]
+    pub log: Option<String>,
+    /// How the log is written [default: text]
+    #[arg(long, env = "PACKLINE_LOG_FORMAT", value_name = "FORMAT", global = true)]
+    pub log_format: Option<LogFormat>,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// The settings with every default filled in, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Where pages and API listen.
+    pub http_listen: SocketAddr,
+    /// Which broker carries the messages.
+    pub broker: BrokerChoice,
+    /// The database that was given; `None` is `hub.db` in the data folder.
+    pub db: Option<DbUrl>,
+    /// The data folder.
+    pub data: PathBuf,
+    /// The site of parcels whose source names none.
+    pub default_site: SiteId,
+    /// Written once ready.
+    pub ready_file: Option<PathBuf>,
+    /// What is logged.
+    pub log: String,
+    /// How the log is written.
+    pub log_format: LogFormat,
+}
+
+/// The URL of a database. It may hold a password, so it never shows itself.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DbUrl(String);
+
+impl std::fmt::Debug for DbUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let scheme = self.0.split(':').next().unwrap_or_default();
+        if scheme == "sqlite" { f.write_str(&self.0) } else { write!(f, "{scheme}://…") }
+    }
+}
+
+/// Which broker carries the messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BrokerChoice {
+    /// The one inside the hub.
+    Embedded {
+        /// Where it listens.
+        listen: SocketAddr,
+    },
+    /// Another one.
+    External {
+        /// `mqtt://host:port` or `mqtts://host:port`.
+        url: String,
+        /// The hub's user name there.
+        user: Option<String>,
+        /// A file with the hub's password there.
+        password_file: Option<PathBuf>,
+        /// A file with its certificate authority.
+        ca_file: Option<PathBuf>,
+    },
+}
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("failed to read the configuration file `{}`", path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// The file is not what it should be; the cause names the key and the line.
+    #[error("failed to understand the configuration file `{}`", path.display())]
+    Parse {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: toml::de::Error,
+    },
+    /// A value is not accepted.
+    #[error("{key} is `{value}`; give {accepted}")]
+    Value {
+        /// Which setting.
+        key: &'static str,
+        /// What was given; never a secret.
+        value: String,
+        /// What is accepted.
+        accepted: &'static str,
+    },
+    /// A setting needs another one.
+    #[error("{key} is set without {needs}; set both or neither")]
+    Alone {
+        /// Which setting.
+        key: &'static str,
+        /// What it needs.
+        needs: &'static str,
+    },
+}
+
+impl Settings {
+    /// The settings in a TOML file.
+    pub fn read(path: &Path) -> Result<Settings, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|cause| ConfigError::Read { path: path.to_owned(), cause })?;
+        toml::from_str(&text).map_err(|cause| ConfigError::Parse { path: path.to_owned(), cause })
+    }
+
+    /// These settings, and those of `other` where these say nothing.
+    pub fn or(self, other: Settings) -> Settings {
+        Settings {
+            http_listen: self.http_listen.or(other.http_listen),
+            mqtt_listen: self.mqtt_listen.or(other.mqtt_listen),
+            broker: self.broker.or(other.broker),
+            broker_user: self.broker_user.or(other.broker_user),
+            broker_password_file: self.broker_password_file.or(other.broker_password_file),
+            broker_ca_file: self.broker_ca_file.or(other.broker_ca_file),
+            db: self.db.or(other.db),
+            data: self.data.or(other.data),
+            default_site: self.default_site.or(other.default_site),
+            ready_file: self.ready_file.or(other.ready_file),
+            log: self.log.or(other.log),
+            log_format: self.log_format.or(other.log_format),
+        }
+    }
+}
+
+impl TryFrom<Settings> for Config {
+    type Error = ConfigError;
+
+    fn try_from(settings: Settings) -> Result<Config, ConfigError> {
+        check_db(settings.db.as_deref())?;
+        Ok(Config {
+            http_listen: settings.http_listen.unwrap_or_else(|| default_address(HTTP_LISTEN)),
+            broker: broker_choice(&settings)?,
+            db: settings.db.map(DbUrl),
+            data: settings.data.unwrap_or_else(|| PathBuf::from(DATA)),
+            default_site: settings
+                .default_site
+                .unwrap_or_else(|| SiteId::parse(SITE).expect("the default is well formed")),
+            ready_file: settings.ready_file,
+            log: settings.log.unwrap_or_else(|| LOG.to_owned()),
+            log_format: settings.log_format.unwrap_or_default(),
+        })
+    }
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config::try_from(Settings::default()).expect("the defaults are accepted")
+    }
+}
+
+impl Config {
+    /// The database to open.
+    pub fn db_url(&self) -> String {
+        match &self.db {
+            Some(DbUrl(url)) => url.clone(),
+            None => format!("sqlite:{}", self.data.join("hub.db").display()),
+        }
+    }
+}
+
+fn check_db(url: Option<&str>) -> Result<(), ConfigError> {
+    let known = |url: &str| ["postgres://", "postgresql://", "sqlite:"].iter().any(|scheme| url.starts_with(scheme));
+    match url {
+        Some(url) if !known(url) => {
+            // The rest of a database URL may hold a password.
+            let scheme: String = url.split(':').next().unwrap_or_default().chars().take(16).collect();
+            let accepted = "postgres://USER@HOST/NAME or sqlite:FILE";
+            Err(ConfigError::Value { key: "db", value: format!("{scheme}:…"), accepted })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn broker_choice(settings: &Settings) -> Result<BrokerChoice, ConfigError> {
+    let Some(url) = settings.broker.clone() else {
+        let alone = |key| Err(ConfigError::Alone { key, needs: "broker" });
+        return match settings {
+            Settings { broker_user: Some(_), .. } => alone("broker_user"),
+            Settings { broker_password_file: Some(_), .. } => alone("broker_password_file"),
+            Settings { broker_ca_file: Some(_), .. } => alone("broker_ca_file"),
+            _ => Ok(BrokerChoice::Embedded {
+                listen: settings.mqtt_listen.unwrap_or_else(|| default_address(MQTT_LISTEN)),
+            }),
+        };
+    };
+    if !url.starts_with("mqtt://") && !url.starts_with("mqtts://") || url.contains('@') {
+        let accepted = "mqtt://HOST:PORT or mqtts://HOST:PORT, the user in broker_user";
+        let scheme = url.split("://").next().unwrap_or_default();
+        return Err(ConfigError::Value { key: "broker", value: format!("{scheme}://…"), accepted });
+    }
+    Ok(BrokerChoice::External {
+        url,
+        user: settings.broker_user.clone(),
+        password_file: settings.broker_password_file.clone(),
+        ca_file: settings.broker_ca_file.clone(),
+    })
+}
+
+fn default_address(text: &str) -> SocketAddr {
+    text.parse().expect("the default is an address")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from_toml(text: &str) -> Result<Config, String> {
+        let settings: Settings = toml::from_str(text).map_err(|error| error.to_string())?;
+        Config::try_from(settings).map_err(|error| error.to_string())
+    }
+
+    #[track_caller]
+    fn refused(text: &str, says: &str) {
+        let error = from_toml(text).unwrap_err();
+        assert!(error.contains(says), "{error}");
+        assert!(!error.contains("s3cret"), "{error}");
+    }
+
+    #[test]
+    fn an_empty_file_gives_the_defaults() {
+        let config = from_toml("").unwrap();
+        assert_eq!(config, Config::default());
+        assert_eq!(config.http_listen.to_string(), HTTP_LISTEN);
+        assert_eq!(config.db_url(), "sqlite:./packline-data/hub.db");
+    }
+
+    #[test]
+    fn a_wrong_setting_says_which_and_what_is_accepted() {
+        refused("http_lissten = '1'", "unknown field `http_lissten`");
+        refused("http_listen = 'here'", "http_listen");
+        refused("db = 'mysql://u:s3cret@h/d'", "db is `mysql:…`; give postgres://USER@HOST/NAME or sqlite:FILE");
+        refused("broker = 'tcp://h'", "broker is `tcp://…`; give mqtt://HOST:PORT");
+        refused("broker = 'mqtt://u:s3cret@h'", "the user in broker_user");
+        refused("broker_user = 'hub'", "broker_user is set without broker; set both or neither");
+        refused("default_site = 'A B'", "site is `A B`");
+        refused("log_format = 'xml'", "unknown variant `xml`, expected `text` or `json`");
+    }
+
+    #[test]
+    fn flags_win_over_the_file() {
+        let flags = Settings { db: Some("sqlite:a.db".into()), ..Settings::default() };
+        let file = Settings { db: Some("sqlite:b.db".into()), log: Some("debug".into()), ..Settings::default() };
+        let config = Config::try_from(flags.or(file)).unwrap();
+        assert_eq!((config.db_url().as_str(), config.log.as_str()), ("sqlite:a.db", "debug"));
+    }
+}

@@ -1,0 +1,1 @@
+//! The order master: one row per (platform, order number), whatever order its messages arrive in.
