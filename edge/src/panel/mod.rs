@@ -1,3 +1,4 @@
 //! The panel: what the packer sees and hears.
 
+pub mod gpio;
 pub mod scanner;

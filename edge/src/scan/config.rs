@@ -169,6 +169,11 @@ impl ScannerConfig {
         Self { listen: Some(address.to_owned()), ..Self::bare(id, SourceKind::Tcp) }
     }
 
+    /// The entry box of the bench page, as far as it is like a scanner.
+    pub(super) fn manual() -> Self {
+        Self::bare(ScannerId::parse(MANUAL).expect("the name is a scanner name"), SourceKind::Evdev)
+    }
+
     fn bare(id: ScannerId, kind: SourceKind) -> Self {
         Self {
             id,

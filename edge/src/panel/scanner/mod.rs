@@ -6,6 +6,7 @@
 mod datalogic;
 mod honeywell;
 mod none;
+mod release;
 mod symbol_bel;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ mod zebra_ssi;
 pub use datalogic::Datalogic;
 pub use honeywell::Honeywell;
 pub use none::NoFeedback;
+pub use release::{Released, release_all};
 pub use symbol_bel::SymbolBel;
 pub use zebra_ssi::ZebraSsi;
 

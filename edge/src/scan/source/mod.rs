@@ -116,6 +116,17 @@ impl fmt::Display for OfflineReason {
     }
 }
 
+/// Opens the scanner's device, writes `bytes` and closes it, while no source holds it.
+///
+/// A reader that connects to us cannot be written to in this way.
+pub fn write_once(scanner: &ScannerConfig, bytes: &[u8]) -> Result<(), OfflineReason> {
+    match scanner.kind {
+        SourceKind::Serial => serial::write_once(scanner, bytes),
+        SourceKind::Tcp => tcp::write_once(scanner, bytes),
+        SourceKind::Evdev => Ok(()),
+    }
+}
+
 /// The running sources of a station. Dropping it stops them and waits until their devices are closed.
 #[derive(Debug)]
 pub struct Sources {

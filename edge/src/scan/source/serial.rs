@@ -41,6 +41,21 @@ impl SerialDevice {
     }
 }
 
+/// Opens the port, writes `bytes`, and gives the line a moment to send them.
+pub(super) fn write_once(config: &ScannerConfig, bytes: &[u8]) -> Result<(), OfflineReason> {
+    let failed = |cause: String| OfflineReason::Failed(cause);
+    let mut port = SerialDevice::new(config).open_tty()?;
+    port.write_all(bytes).map_err(|cause| failed(cause.to_string()))?;
+    let stop = Stop::default();
+    for _ in 0..20 {
+        if port.bytes_to_write().map_err(|cause| failed(cause.to_string()))? == 0 {
+            return Ok(());
+        }
+        stop.wait(Duration::from_millis(25));
+    }
+    Err(failed("the scanner does not take its bytes".to_owned()))
+}
+
 impl Device for SerialDevice {
     fn open(&mut self) -> Result<Box<dyn Port>, OfflineReason> {
         // Watched before it is tried: a device that appears right after a failed try ends the next wait.

@@ -56,6 +56,12 @@ pub(super) fn connect(address: &str) -> Result<TcpStream, OfflineReason> {
     Err(last)
 }
 
+/// Connects, writes `bytes` and closes the connection.
+pub(super) fn write_once(config: &ScannerConfig, bytes: &[u8]) -> Result<(), OfflineReason> {
+    let address = config.connect.as_deref().ok_or(OfflineReason::Waiting)?;
+    connect(address)?.write_all(bytes).map_err(|cause| OfflineReason::Failed(cause.to_string()))
+}
+
 fn resolve(address: &str) -> Result<impl Iterator<Item = SocketAddr>, OfflineReason> {
     address.to_socket_addrs().map_err(|cause| OfflineReason::Failed(cause.to_string()))
 }

@@ -277,6 +277,27 @@ mod serial_ports {
     }
 
     #[test]
+    fn a_scanner_left_locked_by_a_dead_station_is_released() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = |name: &str| folder.path().join(name);
+        let mut gun = Gun::plug(&name("gun"));
+        let reader = TcpListener::bind("127.0.0.1:0").unwrap();
+        let datalogic = |config| ScannerConfig { feedback: FeedbackKind::Datalogic, ..config };
+        let released = crate::panel::scanner::release_all(&[
+            datalogic(ScannerConfig::serial(id("away"), name("away"))),
+            ScannerConfig::serial(id("mute"), name("mute")),
+            datalogic(config(&name("gun"))),
+            datalogic(ScannerConfig::tcp_connect(id("gate"), &reader.local_addr().unwrap().to_string())),
+        ]);
+        gun.expect(b"E");
+        let mut heard = Vec::new();
+        reader.accept().unwrap().0.read_to_end(&mut heard).unwrap();
+        assert_eq!(heard, b"E");
+        let results: Vec<_> = released.iter().map(|one| (one.scanner.as_str(), one.result.is_ok())).collect();
+        assert_eq!(results, [("away", false), ("gun", true), ("gate", true)]);
+    }
+
+    #[test]
     fn sources_end_when_nobody_listens_any_more() {
         let (_folder, name) = folder();
         let mut gun = Gun::plug(&name);
