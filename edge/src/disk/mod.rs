@@ -3,8 +3,10 @@
 //! Both stores are redb files. They go through [`Disk`] so that a simulation can lose what was not synced, tear a
 //! write, or fill up. Nothing here knows what the files hold.
 
+mod guard;
 mod real;
 
+pub use guard::{guarded, is_damage, is_full};
 pub use real::RealDisk;
 
 use redb::{BackendError, StorageBackend};

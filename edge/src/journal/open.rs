@@ -6,13 +6,12 @@
 use super::row::{self, Row};
 use super::salvage::{Find, Salvage};
 use super::{Birth, Entry, JournalError, Opened};
-use crate::disk::{Disk, File};
+use crate::disk::{Disk, File, guarded, is_damage};
 use packline_protocol::id::{ScanSeq, StationEpoch};
 use packline_protocol::record::{ChainLink, Event, Note, ScanRecord};
 use redb::{
     Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageBackend, TableDefinition,
 };
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use tracing::{error, warn};
 
 pub(super) const FILE: &str = "journal.redb";
@@ -77,22 +76,14 @@ pub(super) enum Trouble {
 
 impl From<redb::Error> for Trouble {
     fn from(error: redb::Error) -> Self {
-        match error {
-            redb::Error::Io(cause) if cause.raw_os_error() != Some(EIO) && !is_short(&cause) => {
-                Trouble::Blocked(JournalError::Disk { attempt: "read", file: FILE.to_owned(), cause })
-            }
-            redb::Error::DatabaseAlreadyOpen => Trouble::Blocked(storage("open", error)),
-            damage => Trouble::Damaged(damage.to_string()),
+        if is_damage(&error) {
+            return Trouble::Damaged(error.to_string());
         }
+        Trouble::Blocked(match error {
+            redb::Error::Io(cause) => JournalError::Disk { attempt: "read", file: FILE.to_owned(), cause },
+            other => storage("open", other),
+        })
     }
-}
-
-/// A sector that cannot be read is damage of the content, not a passing trouble.
-const EIO: i32 = 5;
-
-/// The file ends before its own header says.
-fn is_short(cause: &std::io::Error) -> bool {
-    cause.kind() == std::io::ErrorKind::UnexpectedEof
 }
 
 pub(super) fn storage(attempt: &'static str, cause: impl Into<redb::Error>) -> JournalError {
@@ -101,12 +92,6 @@ pub(super) fn storage(attempt: &'static str, cause: impl Into<redb::Error>) -> J
 
 fn blocked(attempt: &'static str) -> impl Fn(std::io::Error) -> JournalError {
     move |cause| JournalError::Disk { attempt, file: FILE.to_owned(), cause }
-}
-
-/// Redb may panic on a file that was damaged outside it; that is damage like any other.
-pub(super) fn guarded<T>(step: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, redb::Error> {
-    catch_unwind(AssertUnwindSafe(step))
-        .unwrap_or_else(|_| Err(redb::Error::Corrupted("the database panicked".to_owned())))
 }
 
 /// Opens the journal, or begins one.

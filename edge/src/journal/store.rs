@@ -2,7 +2,7 @@
 
 use super::open::{self, ACKED, META, RECORDS, SAFE, State};
 use super::{AppendError, Birth, ENTRY_BYTES_MAX, Entry, Head, JournalError, Opened, Pending, Settings, row};
-use crate::disk::Disk;
+use crate::disk::{Disk, guarded, is_full};
 use packline_protocol::id::ScanSeq;
 use packline_protocol::record::{ChainLink, ScanRecord};
 use packline_protocol::time::{Moment, Now};
@@ -84,7 +84,7 @@ impl Store {
         }
         let transaction = self.begin_read()?;
         let mut bytes = 0;
-        open::guarded(|| {
+        guarded(|| {
             for entry in transaction.open_table(RECORDS)?.range(first.0..=state.newest.0)?.take(records_max) {
                 let (seq, value) = entry?;
                 let row = open::check(state.epoch, seq.value(), value.value())?;
@@ -140,7 +140,7 @@ impl Store {
         let transaction = self.begin_read()?;
         let mut link: Option<ChainLink> = None;
         let mut count = 0;
-        open::guarded(|| {
+        guarded(|| {
             for entry in transaction.open_table(RECORDS)?.range(..=state.newest.0)? {
                 let (seq, value) = entry?;
                 let row = open::check(state.epoch, seq.value(), value.value())?;
@@ -197,7 +197,7 @@ impl Store {
     fn write<T>(&self, step: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, redb::Error> {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
         let database = database.as_ref().ok_or(redb::Error::DatabaseClosed)?;
-        open::guarded(|| step(database))
+        guarded(|| step(database))
     }
 
     /// After any failure the handle is not used again: what it believes and what the disk holds may differ.
@@ -243,7 +243,7 @@ impl Store {
 
     fn drop_database(&self) {
         let database = self.database.write().unwrap_or_else(PoisonError::into_inner).take();
-        let dropped = open::guarded(|| {
+        let dropped = guarded(|| {
             drop(database);
             Ok(())
         });
@@ -314,11 +314,6 @@ fn read_error(cause: redb::Error) -> JournalError {
         redb::Error::DatabaseClosed => JournalError::NotOpen,
         cause => open::storage("read", cause),
     }
-}
-
-fn is_full(cause: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-    matches!(cause.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -4,16 +4,33 @@
 //! of it: rows, position, rule set and settings that belong together, held still while somebody looks.
 //! Deliberately absent: asking the hub for anything. What arrives is applied here; what is missing is said here.
 
-use crate::disk::Disk;
-use packline_protocol::change::SiteSettings;
-use packline_protocol::downlink::{BucketRows, Buckets, Chunk, Delta, SnapshotOffer};
+mod apply;
+mod freshness;
+mod spill;
+mod staging;
+mod store;
+#[cfg(test)]
+mod tests;
+mod verify;
+mod view;
+
+pub use staging::Staging;
+pub use view::View;
+
+use crate::disk::{Disk, guarded};
+use apply::{Draft, Repair};
+use freshness::Freshness;
+use packline_protocol::downlink::{BucketRows, Buckets, Delta, SnapshotOffer};
 use packline_protocol::facts::Parcel;
 use packline_protocol::id::{Epoch, ParcelId, Seq, SiteId};
 use packline_protocol::proof::Root;
-use packline_protocol::rules::{Position, RuleSet};
 use packline_protocol::time::Now;
 use packline_protocol::uplink::ReplicaState;
-use std::sync::Arc;
+use redb::ReadableDatabase;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use store::{Store, storage};
+use tokio::sync::watch;
+use tracing::{error, warn};
 
 /// How a replica is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,101 +159,300 @@ pub enum ReplicaError {
     /// What is in the file cannot be.
     #[error("the replica is damaged: {0}")]
     Damaged(String),
+    /// The file was replaced, or is being opened again after a failure of the disk.
+    #[error("the replica is not open")]
+    Closed,
 }
+
+macro_rules! from_storage {
+    ($($error:ty),*) => { $(
+        impl From<$error> for ApplyError {
+            fn from(cause: $error) -> Self {
+                ApplyError::Replica(store::storage("change", cause))
+            }
+        }
+    )* };
+}
+
+from_storage!(redb::Error, redb::StorageError, redb::TableError);
 
 /// The replica. Clones are handles on the same one; one thread changes it, any number look.
 #[derive(Clone)]
-pub struct Replica {}
-
-/// One state of the replica, held still.
-pub struct View {
-    /// Where it stands.
-    pub state: ReplicaState,
-    /// The rule set to judge by: the site's, or the built-in one while the site has none.
-    pub rules: Arc<RuleSet>,
-    /// How the site works.
-    pub settings: Arc<SiteSettings>,
+pub struct Replica {
+    inner: Arc<Inner>,
 }
 
-#[expect(unused_variables, reason = "signatures first")]
-impl View {
-    /// What the codes stand for: the first of them that any parcel has decides.
-    pub fn lookup(&self, keys: &[String]) -> Result<Lookup, ReplicaError> {
-        unimplemented!()
-    }
-    /// Where it stands, for a verdict.
-    pub fn position(&self) -> Position {
-        unimplemented!()
-    }
+struct Inner {
+    disk: Arc<dyn Disk>,
+    settings: Settings,
+    view: RwLock<Arc<View>>,
+    writer: Mutex<Writer>,
+    freshness: Mutex<Freshness>,
+    states: watch::Sender<ReplicaState>,
 }
 
-/// A snapshot under way, in a file of its own; it goes on after a restart.
-pub struct Staging {}
-
-#[expect(unused_variables, reason = "signatures first")]
-impl Staging {
-    /// The snapshot that is being fetched.
-    pub fn offer(&self) -> &SnapshotOffer {
-        unimplemented!()
-    }
-    /// The next part to fetch; equal to `offer().chunks` when all are there.
-    pub fn next(&self) -> u32 {
-        unimplemented!()
-    }
-    /// Takes the next part; one that is there already changes nothing. Answers the next part to fetch.
-    pub fn add(&mut self, chunk: &Chunk) -> Result<u32, ApplyError> {
-        unimplemented!()
-    }
+struct Writer {
+    /// `None` after a write failed, until the file is open again.
+    store: Option<Store>,
+    repair: Option<Repair>,
 }
 
-#[expect(unused_variables, reason = "signatures first")]
 impl Replica {
     /// Opens `replica.redb` on `disk`; one that cannot be used is moved aside, and an empty one begins.
-    pub fn open(disk: Arc<dyn Disk>, settings: Settings, now: Now) -> Result<(Replica, Opened), ReplicaError> {
-        unimplemented!()
+    pub fn open(disk: Arc<dyn Disk>, settings: Settings) -> Result<(Replica, Opened), ReplicaError> {
+        let (store, opened) = store::open(&*disk, &settings)?;
+        let view = View::open(&store.database, store.state.into(), None)?;
+        let inner = Inner {
+            disk,
+            settings,
+            freshness: Mutex::new(Freshness::restored(store.state.level_at)),
+            states: watch::Sender::new(store.state.into()),
+            view: RwLock::new(Arc::new(view)),
+            writer: Mutex::new(Writer { store: Some(store), repair: None }),
+        };
+        Ok((Replica { inner: Arc::new(inner) }, opened))
     }
+
     /// The state to judge by.
     pub fn view(&self) -> Arc<View> {
-        unimplemented!()
+        Arc::clone(&self.inner.view.read().unwrap_or_else(PoisonError::into_inner))
     }
+
+    /// What the codes stand for, and the state that says so. Looks again when the file was replaced meanwhile.
+    pub fn lookup(&self, keys: &[String]) -> Result<(Arc<View>, Lookup), ReplicaError> {
+        for _ in 0..3 {
+            let view = self.view();
+            match view.lookup(keys) {
+                Err(ReplicaError::Closed) => std::thread::yield_now(),
+                found => return found.map(|found| (view, found)),
+            }
+        }
+        Err(ReplicaError::Closed)
+    }
+
     /// Where it stands.
     pub fn state(&self) -> ReplicaState {
-        unimplemented!()
+        self.view().state
     }
+
+    /// Is marked changed whenever the replica moved; what the link and the page wait on.
+    pub fn watch(&self) -> watch::Receiver<ReplicaState> {
+        self.inner.states.subscribe()
+    }
+
     /// Applies consecutive deltas in one transaction. Of a run in which one is refused, those before it are applied.
     pub fn apply(&self, deltas: &[Delta]) -> Result<Applied, ApplyError> {
-        unimplemented!()
+        let mut writer = lock(&self.inner.writer);
+        match self.apply_run(&mut writer, deltas) {
+            Ok(applied) => Ok(applied),
+            Err((_, ApplyError::Replica(error))) => Err(self.failed(&mut writer, error).into()),
+            Err((0, why)) => Err(self.refused(why)),
+            Err((number, why)) => {
+                let before = deltas.get(..number).unwrap_or_default();
+                self.apply_run(&mut writer, before).map_err(|(_, why)| why)?;
+                Err(self.refused(why))
+            }
+        }
     }
+
+    fn apply_run(&self, writer: &mut Writer, deltas: &[Delta]) -> Result<Applied, (usize, ApplyError)> {
+        let store = self.ready(writer).map_err(|error| (0, error.into()))?;
+        if deltas.iter().all(|delta| matches!(apply::has_news(&store.state, delta), Ok(false))) {
+            return Ok(Applied::Nothing);
+        }
+        let mut draft = self.draft(store);
+        apply::deltas(&store.database, &mut draft, deltas)?;
+        let applied = draft.applied();
+        self.adopt(store, draft).map_err(|error| (0, error.into()))?;
+        Ok(applied)
+    }
+
     /// Goes on as `epoch` from where it stands; the caller knows from the lineage that the hub's log does so too.
     pub fn follow(&self, epoch: Epoch) -> Result<(), ReplicaError> {
-        unimplemented!()
+        let mut writer = lock(&self.inner.writer);
+        let store = self.ready(&mut writer)?;
+        let mut draft = self.draft(store);
+        draft.follow(epoch);
+        match store::write(&store.database, "change", |transaction| store::save(transaction, &draft.state)) {
+            Ok(()) => self.adopt(store, draft),
+            Err(error) => Err(self.failed(&mut writer, error)),
+        }
     }
+
     /// The buckets in which this replica differs from the hub's.
-    pub fn differing(&self, theirs: &Buckets) -> Vec<u16> {
-        unimplemented!()
+    pub fn differing(&self, theirs: &Buckets) -> Result<Vec<u16>, ReplicaError> {
+        Ok(self.ready(&mut lock(&self.inner.writer))?.proof.differing(&theirs.hashes))
     }
-    /// Takes rows of buckets; they are put in place together, when the last message came and its proof holds.
+
+    /// Takes rows of buckets. They are put in place together, when the last message came and its proof holds; until
+    /// then the answer is [`Applied::Nothing`].
     pub fn repair(&self, rows: &BucketRows) -> Result<Applied, ApplyError> {
-        unimplemented!()
+        let mut writer = lock(&self.inner.writer);
+        let state = self.ready(&mut writer)?.state;
+        if rows.epoch != state.epoch {
+            return Err(ApplyError::Epoch { ours: state.epoch, theirs: rows.epoch });
+        }
+        if rows.seq < state.seq {
+            let why = format!("the buckets are at {}, this replica at {}", rows.seq, state.seq);
+            return Err(ApplyError::Malformed(why));
+        }
+        let continued = writer.repair.take().filter(|repair| repair.continues(rows));
+        let mut repair = continued.unwrap_or_else(|| Repair::begin(rows));
+        repair.collect(rows)?;
+        let Some(root) = rows.root else {
+            writer.repair = Some(repair);
+            return Ok(Applied::Nothing);
+        };
+        repair.check()?;
+        let store = self.ready(&mut writer)?;
+        let mut draft = self.draft(store);
+        match apply::repair(&store.database, &mut draft, &repair, root) {
+            Ok(()) => {
+                let applied = draft.applied();
+                self.adopt(store, draft)?;
+                Ok(applied)
+            }
+            Err(ApplyError::Replica(error)) => Err(self.failed(&mut writer, error).into()),
+            Err(why) => Err(self.refused(why)),
+        }
     }
+
     /// Begins to take a snapshot, or goes on with it when part of it is there.
     pub fn stage(&self, offer: &SnapshotOffer) -> Result<Staging, ReplicaError> {
-        unimplemented!()
+        Staging::open(&self.inner.disk, &self.inner.settings, offer)
     }
+
     /// Proves the snapshot and puts it in the replica's place, under whoever is looking.
     pub fn install(&self, staging: Staging) -> Result<ReplicaState, ApplyError> {
-        unimplemented!()
+        let mut writer = lock(&self.inner.writer);
+        staging.finish(&*self.inner.disk)?;
+        let store = store::reopen(&*self.inner.disk, &self.inner.settings)?;
+        self.replace(&mut writer, store)?;
+        self.trust(true);
+        Ok(self.state())
     }
-    /// The hub was heard: its newest head came.
-    pub fn heard(&self, now: Now) {
-        unimplemented!()
+
+    /// A head of the hub came.
+    pub fn heard(&self, epoch: Epoch, head: Seq, now: Now) {
+        let ReplicaState { epoch: here, seq, .. } = self.state();
+        lock(&self.inner.freshness).heard(epoch, head, (here, seq), now);
     }
-    /// Milliseconds since the hub was last heard; `None` when that is not known.
+
+    /// Milliseconds since this replica was last known to be level with the hub; `None` when that is not known.
     pub fn age_ms(&self, now: Now) -> Option<u64> {
-        unimplemented!()
+        lock(&self.inner.freshness).age_ms(now)
     }
+
+    /// Writes down when the hub was heard, so that a restart knows; every change does so too.
+    pub fn save_age(&self) -> Result<(), ReplicaError> {
+        let mut writer = lock(&self.inner.writer);
+        let store = self.ready(&mut writer)?;
+        let mut state = store.state;
+        state.level_at = lock(&self.inner.freshness).level_at();
+        if state == store.state {
+            return Ok(());
+        }
+        match store::write(&store.database, "change", |transaction| store::save(transaction, &state)) {
+            Ok(()) => store.state = state,
+            Err(error) => return Err(self.failed(&mut writer, error)),
+        }
+        Ok(())
+    }
+
     /// Works everything out anew from the rows and compares: what a night is for. Answers the number of rows.
     pub fn verify(&self) -> Result<u64, ReplicaError> {
-        unimplemented!()
+        let (transaction, proof, state) = {
+            let mut writer = lock(&self.inner.writer);
+            let store = self.ready(&mut writer)?;
+            let transaction = store.database.begin_read().map_err(|cause| storage("read", cause))?;
+            (transaction, store.proof.clone(), store.state)
+        };
+        verify::verify(&transaction, &self.inner.settings.site, &proof, &state)
     }
+
+    /// Sets the file aside as damaged and begins an empty one; the link fetches everything again.
+    pub fn start_over(&self, why: &str) -> Result<Opened, ReplicaError> {
+        let mut writer = lock(&self.inner.writer);
+        let (store, opened) = store::empty(&*self.inner.disk, &self.inner.settings, why.to_owned())?;
+        lock(&self.inner.freshness).forget();
+        self.replace(&mut writer, store)?;
+        Ok(opened)
+    }
+
+    /// The open file; opens it when it was closed after a failure.
+    fn ready<'w>(&self, writer: &'w mut Writer) -> Result<&'w mut Store, ReplicaError> {
+        if writer.store.is_none() {
+            let (store, _) = store::open(&*self.inner.disk, &self.inner.settings)?;
+            self.replace(writer, store)?;
+        }
+        writer.store.as_mut().ok_or(ReplicaError::Closed)
+    }
+
+    fn draft(&self, store: &Store) -> Draft {
+        let mut draft = Draft::new(store.proof.clone(), store.state);
+        draft.state.level_at = lock(&self.inner.freshness).level_at();
+        draft
+    }
+
+    /// What was committed becomes what everybody sees.
+    fn adopt(&self, store: &mut Store, draft: Draft) -> Result<(), ReplicaError> {
+        let known = (!draft.knowledge).then(|| self.view().knowledge());
+        let proven = draft.is_proven();
+        (store.proof, store.state) = (draft.proof, draft.state);
+        self.show(View::open(&store.database, draft.state.into(), known)?);
+        if proven {
+            self.trust(true);
+        }
+        Ok(())
+    }
+
+    fn show(&self, view: View) {
+        let state = view.state;
+        *self.inner.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
+        lock(&self.inner.freshness).reached((state.epoch, state.seq));
+        self.inner.states.send_replace(state);
+    }
+
+    /// Another file, or the same one opened again, takes the place of this one.
+    fn replace(&self, writer: &mut Writer, store: Store) -> Result<(), ReplicaError> {
+        self.show(View::open(&store.database, store.state.into(), None)?);
+        writer.repair = None;
+        let before = writer.store.replace(store);
+        retire(before);
+        Ok(())
+    }
+
+    fn refused(&self, why: ApplyError) -> ApplyError {
+        if matches!(why, ApplyError::Mismatch { .. }) {
+            self.trust(false);
+        }
+        why
+    }
+
+    fn trust(&self, proven: bool) {
+        lock(&self.inner.freshness).distrust(!proven);
+    }
+
+    /// After a failed write the handle is not used again: the file is opened anew, or set aside when it is damaged.
+    fn failed(&self, writer: &mut Writer, error: ReplicaError) -> ReplicaError {
+        warn!(%error, "The replica cannot be written; it is opened again");
+        retire(writer.store.take());
+        if let Err(error) = self.ready(writer) {
+            error!(%error, "The replica does not open again; nothing is released until it does");
+        }
+        error
+    }
+}
+
+/// Closes a file that is not needed any more; whoever still looks is told so.
+fn retire(store: Option<Store>) {
+    let Some(store) = store else { return };
+    let closed = guarded(|| Ok(store.database.close()?));
+    if let Err(error) = closed {
+        warn!(%error, "A replica file did not close cleanly");
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,0 +1,165 @@
+//! One state of the replica, held still while somebody looks.
+//!
+//! A view keeps a read transaction open, so rows, position, rule set and settings always belong together, and a look-up
+//! costs two walks down a tree and nothing else.
+
+use super::store::{self, CODES, ROWS, storage};
+use super::{Lookup, ReplicaError};
+use crate::disk::guarded;
+use packline_protocol::change::{Row, RowId, SiteSettings};
+use packline_protocol::code::code_hash;
+use packline_protocol::facts::Parcel;
+use packline_protocol::id::{ParcelId, Revision, RuleId};
+use packline_protocol::rules::condition::Condition;
+use packline_protocol::rules::{Position, Rule, RuleSet, builtin};
+use packline_protocol::uplink::ReplicaState;
+use packline_protocol::verdict::{Outcome, ReasonCode, Say};
+use redb::{Database, ReadOnlyTable, ReadableDatabase};
+use std::sync::Arc;
+use tracing::error;
+
+/// Parcels named when a code stands for many.
+const MANY_MAX: usize = 16;
+
+/// One state of the replica, held still.
+pub struct View {
+    /// Where it stands.
+    pub state: ReplicaState,
+    /// The rule set to judge by: the site's, or the built-in one while the site has none.
+    pub rules: Arc<RuleSet>,
+    /// How the site works.
+    pub settings: Arc<SiteSettings>,
+    rows: ReadOnlyTable<u64, &'static [u8]>,
+    codes: ReadOnlyTable<(u64, u64), ()>,
+}
+
+/// What is decoded once and kept, until its row changes.
+#[derive(Clone)]
+pub(super) struct Knowledge {
+    pub rules: Arc<RuleSet>,
+    pub settings: Arc<SiteSettings>,
+}
+
+impl View {
+    /// A view of the newest committed state. `known` is taken over when its rows did not change.
+    pub(super) fn open(
+        database: &Database,
+        state: ReplicaState,
+        known: Option<Knowledge>,
+    ) -> Result<View, ReplicaError> {
+        let tables = guarded(|| {
+            let transaction = database.begin_read()?;
+            Ok((transaction.open_table(ROWS)?, transaction.open_table(CODES)?))
+        });
+        let (rows, codes) = tables.map_err(|cause| storage("read", cause))?;
+        let Knowledge { rules, settings } = known.map_or_else(|| Knowledge::read(&rows), Ok)?;
+        Ok(View { state, rules, settings, rows, codes })
+    }
+
+    /// What the codes stand for, given in canonical form: the first of them that any parcel has decides.
+    pub fn lookup(&self, keys: &[String]) -> Result<Lookup, ReplicaError> {
+        for key in keys {
+            let found = guarded(|| self.find(key)).map_err(|cause| storage("read", cause))?;
+            if found != Lookup::None {
+                return Ok(found);
+            }
+        }
+        Ok(Lookup::None)
+    }
+
+    /// The parcel with this number.
+    pub fn parcel(&self, id: ParcelId) -> Result<Option<Box<Parcel>>, ReplicaError> {
+        guarded(|| self.read(id.0)).map_err(|cause| storage("read", cause))
+    }
+
+    /// Where it stands, for a verdict.
+    pub fn position(&self) -> Position {
+        Position { epoch: self.state.epoch, seq: self.state.seq }
+    }
+
+    /// The rules and settings, for the next view.
+    pub(super) fn knowledge(&self) -> Knowledge {
+        Knowledge { rules: Arc::clone(&self.rules), settings: Arc::clone(&self.settings) }
+    }
+
+    fn find(&self, key: &str) -> Result<Lookup, redb::Error> {
+        let hash = code_hash(key);
+        let mut found = Vec::new();
+        for entry in self.codes.range((hash, 0)..=(hash, u64::MAX))? {
+            // Two texts may have the same hash: the text decides.
+            let parcel = self.read(entry?.0.value().1)?;
+            found.extend(parcel.filter(|parcel| parcel.codes.iter().any(|code| code.text == key)));
+            if found.len() == MANY_MAX {
+                break;
+            }
+        }
+        Ok(match (found.pop(), found.is_empty()) {
+            (None, _) => Lookup::None,
+            (Some(only), true) => Lookup::One(only),
+            (Some(last), false) => Lookup::Many(found.iter().chain([&last]).map(|parcel| parcel.id).collect()),
+        })
+    }
+
+    fn read(&self, parcel: u64) -> Result<Option<Box<Parcel>>, redb::Error> {
+        let row = RowId::parcel(ParcelId(parcel));
+        let Some(value) = self.rows.get(row.0)? else { return Ok(None) };
+        match Row::decode(row, store::split(value.value())?.1) {
+            Ok(Row::Parcel(parcel)) => Ok(Some(parcel)),
+            Ok(_) => Ok(None),
+            Err(cause) => Err(redb::Error::Corrupted(cause.to_string())),
+        }
+    }
+}
+
+impl Knowledge {
+    fn read(rows: &ReadOnlyTable<u64, &'static [u8]>) -> Result<Self, ReplicaError> {
+        let body = |row: RowId| {
+            let body = guarded(|| match rows.get(row.0)? {
+                Some(value) => Ok(Some(store::split(value.value())?.1.to_vec())),
+                None => Ok(None),
+            });
+            body.map_err(|cause| storage("read", cause))
+        };
+        Ok(Self { rules: Arc::new(rules(body(RowId::RULES)?)), settings: Arc::new(settings(body(RowId::SETTINGS)?)) })
+    }
+}
+
+fn rules(body: Option<Vec<u8>>) -> RuleSet {
+    let Some(body) = body else { return builtin::rule_set() };
+    match Row::decode(RowId::RULES, &body) {
+        Ok(Row::Rules(rules)) => rules,
+        other => {
+            let why = other.err().map_or_else(|| "made for a newer station".to_owned(), |error| error.to_string());
+            error!(why, "The site's rules cannot be read; every parcel is asked about until they can");
+            ask_always()
+        }
+    }
+}
+
+/// Nobody knows what the site's rules would have said, so nothing is released.
+fn ask_always() -> RuleSet {
+    let say = Say {
+        zh: "本工位读不懂当前规则".to_owned(), en: "This station cannot read the site's rules".to_owned()
+    };
+    let rule = Rule {
+        id: RuleId::parse("rules-unreadable").expect("the name is well formed"),
+        when: Condition::All(Vec::new()),
+        outcome: Outcome::Ask,
+        reason: ReasonCode::RuleAsk,
+        say: Some(say),
+        max_age_ms: None,
+    };
+    RuleSet { revision: Revision(0), max_age_ms: builtin::MAX_AGE_MS, rules: vec![rule] }
+}
+
+fn settings(body: Option<Vec<u8>>) -> SiteSettings {
+    let Some(body) = body else { return SiteSettings::default() };
+    match Row::decode(RowId::SETTINGS, &body) {
+        Ok(Row::Settings(settings)) => settings,
+        other => {
+            let why = other.err().map_or_else(|| "made for a newer station".to_owned(), |error| error.to_string());
+            error!(why, "The site's settings cannot be read; the usual ones are used");
+            SiteSettings::default()
+        }
+    }
+}
