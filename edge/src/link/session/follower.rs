@@ -1,0 +1,362 @@
+//! Following the site's change log: deltas, ranges, snapshots, repair, and what all of them mean for freshness.
+//!
+//! Whatever came in, the same question is asked afterwards: what is missing, and what is the next thing to do about
+//! it? So no path has to remember what another one began.
+
+use super::event::{Checked, Done, Job, Outcome, Output};
+use super::fence::{Fence, Standing, standing};
+use super::fetch::Fetch;
+use super::fresh::Fresh;
+use super::queue::{Place, Queue};
+use super::range::{Cause, Range};
+use super::repair::Repair;
+use super::step::Step;
+use packline_protocol::downlink::{BucketRows, Buckets, Chunk, Delta, Head, SnapshotOffer};
+use packline_protocol::id::{Epoch, Seq};
+use packline_protocol::time::Moment;
+use packline_protocol::uplink::{RangeRequest, ReplicaState};
+
+const REST_MAX_MS: u64 = 60_000;
+/// More parts than this in one snapshot is nonsense: a terabyte.
+const CHUNKS_MAX: u32 = 10_000_000;
+
+#[derive(Debug, Default)]
+pub(super) struct Follower {
+    at: ReplicaState,
+    head: Option<Head>,
+    fence: Fence,
+    queue: Queue,
+    range: Range,
+    fetch: Option<Fetch>,
+    repair: Option<Repair>,
+    fresh: Fresh,
+    open: bool,
+    /// The connection is new, so what is missing is asked for at once.
+    arriving: bool,
+    /// The replica has changes that the hub lost, or follows a log that the hub does not know.
+    astray: bool,
+    working: bool,
+    rest_until: Option<Moment>,
+    failures: u32,
+}
+
+impl Follower {
+    pub(super) fn new(at: ReplicaState) -> Self {
+        let mut follower = Self { at, ..Self::default() };
+        follower.queue.restart(at.epoch, at.seq);
+        follower
+    }
+
+    pub(super) fn at(&self) -> ReplicaState {
+        self.at
+    }
+
+    pub(super) fn head(&self) -> Option<&Head> {
+        self.head.as_ref()
+    }
+
+    pub(super) fn in_doubt(&self) -> bool {
+        self.repair.is_some()
+    }
+
+    /// Parts of a snapshot that are here, of how many, while one is collected.
+    pub(super) fn rebuilding(&self) -> Option<(u32, u32)> {
+        self.fetch.as_ref().map(Fetch::progress)
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.queue.is_full()
+    }
+
+    pub(super) fn timer(&self) -> Option<Moment> {
+        let waits = [
+            self.range.timer().filter(|_| self.open && self.fetch.is_none()),
+            self.fetch.as_ref().and_then(Fetch::timer).filter(|_| self.open),
+            self.repair.as_ref().and_then(Repair::timer).filter(|_| self.open && !self.working),
+            self.rest_until.filter(|_| !self.working),
+        ];
+        waits.into_iter().flatten().min()
+    }
+
+    /// The hub has welcomed this connection.
+    pub(super) fn open(&mut self, step: &mut Step<'_>) {
+        (self.open, self.arriving) = (true, true);
+        self.range.forget();
+        if let Some(fetch) = &mut self.fetch {
+            fetch.ask_again(step.now);
+        }
+        self.settle(step);
+    }
+
+    pub(super) fn close(&mut self) {
+        (self.open, self.arriving) = (false, false);
+        self.range.forget();
+        self.fresh.forget();
+    }
+
+    pub(super) fn head_came(&mut self, head: Head, step: &mut Step<'_>) {
+        if self.fence.admit(&head, step.now) {
+            let other_log = self.head.as_ref().is_some_and(|known| known.epoch != head.epoch);
+            if other_log {
+                self.fresh.forget();
+            }
+            if self.open {
+                self.fresh.heard(head.seq, step.now);
+            }
+            self.head = Some(head);
+        }
+        self.settle(step);
+    }
+
+    /// Answers whether the delta is of a log that no head has told about, so that the hub should be greeted again.
+    pub(super) fn delta_came(&mut self, delta: Delta, step: &mut Step<'_>) -> bool {
+        let told = self.head.as_ref().map_or(self.at.epoch, |head| head.epoch);
+        if delta.epoch != told {
+            return true;
+        }
+        match self.queue.offer(delta) {
+            Place::Ready => self.range.progress(step.now),
+            Place::Gap if !self.arriving => self.range.missing(Cause::Gap, step.now, step.dice),
+            Place::Gap | Place::Known => {}
+        }
+        self.settle(step);
+        false
+    }
+
+    pub(super) fn offer_came(&mut self, offer: SnapshotOffer, step: &mut Step<'_>) {
+        if self.is_useful(&offer) && !self.fetch.as_ref().is_some_and(|fetch| fetch.is_alive()) {
+            self.fetch = Some(Fetch::new(offer, step.now));
+        }
+        self.settle(step);
+    }
+
+    pub(super) fn chunk_came(&mut self, chunk: Chunk, step: &mut Step<'_>) {
+        if let Some(fetch) = &mut self.fetch {
+            fetch.take(chunk, step.now);
+        }
+        self.settle(step);
+    }
+
+    pub(super) fn buckets_came(&mut self, buckets: Buckets, step: &mut Step<'_>) {
+        if let Some(repair) = self.repair.as_mut().filter(|_| buckets.epoch == self.at.epoch) {
+            repair.buckets(buckets);
+        }
+        self.settle(step);
+    }
+
+    pub(super) fn rows_came(&mut self, part: BucketRows, step: &mut Step<'_>) {
+        if let Some(repair) = self.repair.as_mut().filter(|_| part.epoch == self.at.epoch) {
+            repair.rows(part, step.now);
+        }
+        self.settle(step);
+    }
+
+    /// The hub wants to be left alone until then.
+    pub(super) fn hold(&mut self, until: Moment) {
+        self.range.hold(until);
+        self.fetch.iter_mut().for_each(|fetch| fetch.hold(until));
+        self.repair.iter_mut().for_each(|repair| repair.hold(until));
+    }
+
+    pub(super) fn tick(&mut self, step: &mut Step<'_>) {
+        self.settle(step);
+    }
+
+    pub(super) fn done(&mut self, done: Done, step: &mut Step<'_>) {
+        self.working = false;
+        self.at = done.at;
+        match done.outcome {
+            Outcome::Failed { why } => self.failed(&why, step),
+            outcome => {
+                (self.failures, self.rest_until) = (0, None);
+                step.alarm_over("replica-stuck");
+                self.finished(outcome, step);
+            }
+        }
+        self.settle(step);
+    }
+
+    fn finished(&mut self, outcome: Outcome, step: &mut Step<'_>) {
+        match outcome {
+            Outcome::Applied(checked) => checked.into_iter().for_each(|checked| self.checked(checked, step)),
+            Outcome::Staged { next } => {
+                self.fetch.iter_mut().for_each(|fetch| fetch.staged(next, step.now));
+            }
+            Outcome::Swapped => {
+                (self.fetch, self.repair, self.astray) = (None, None, false);
+                self.queue.restart(self.at.epoch, self.at.seq);
+                self.range.forget();
+                self.arriving = true;
+                ["replica-differs", "snapshot-damaged", "hub-lost-changes"].iter().for_each(|key| step.alarm_over(key));
+            }
+            Outcome::Differing(buckets) => self.repair.iter_mut().for_each(|repair| repair.compared(buckets.clone())),
+            Outcome::Kept => self.repair.iter_mut().for_each(Repair::mended),
+            Outcome::Failed { .. } => {}
+        }
+    }
+
+    /// The replica could not do its work (a full disk, a damaged file): back to where it stands, after a rest.
+    fn failed(&mut self, why: &str, step: &mut Step<'_>) {
+        self.failures += 1;
+        step.alarm("replica-stuck", format!("the replica could not be changed: {why}"));
+        self.rest_until = Some(step.now.plus_ms(step.dice.backoff_ms(1_000, self.failures, REST_MAX_MS)));
+        self.queue.restart(self.at.epoch, self.at.seq);
+        self.repair.iter_mut().for_each(|repair| repair.again(step.now, step.dice));
+        self.fetch.iter_mut().for_each(|fetch| fetch.failed(step.now));
+    }
+
+    /// What is missing, and what is to be done next?
+    fn settle(&mut self, step: &mut Step<'_>) {
+        self.compare_with_head(step);
+        self.tell_freshness(step);
+        self.drop_useless_fetch(step);
+        if !self.working && self.rest_until.is_none_or(|until| until <= step.now) {
+            self.start_work(step);
+        }
+        self.mind_gap(step);
+        if self.open {
+            self.ask(step);
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        !self.working && !self.queue.has_ready()
+    }
+
+    fn compare_with_head(&mut self, step: &mut Step<'_>) {
+        let Some(head) = &self.head else { return };
+        if self.is_idle() && head.epoch == self.at.epoch && head.seq == self.at.seq {
+            let checked = Checked { seq: head.seq, equal: head.root == self.at.root };
+            self.checked(checked, step);
+        }
+    }
+
+    fn checked(&mut self, checked: Checked, step: &mut Step<'_>) {
+        match &mut self.repair {
+            Some(repair) => {
+                if repair.checked(checked, step.now, step.dice) {
+                    self.repair = None;
+                    step.alarm_over("replica-differs");
+                }
+            }
+            None if !checked.equal => {
+                let text = format!("the replica differs from the hub at change {}", checked.seq);
+                step.alarm("replica-differs", text);
+                step.out.push(Output::Doubt);
+                self.repair = Some(Repair::new(step.now));
+            }
+            None => {}
+        }
+    }
+
+    fn tell_freshness(&mut self, step: &mut Step<'_>) {
+        let followed = self.head.as_ref().is_some_and(|head| head.epoch == self.at.epoch);
+        if self.repair.is_none() && followed {
+            step.out.extend(self.fresh.reached(self.at.seq).map(Output::Fresh));
+        }
+    }
+
+    /// A snapshot that would take the replica back, or that the hub no longer has, is let go.
+    fn drop_useless_fetch(&mut self, step: &mut Step<'_>) {
+        let Some(fetch) = &self.fetch else { return };
+        if self.working || self.is_useful(fetch.offer()) && !fetch.is_given_up() {
+            return;
+        }
+        self.fetch = None;
+        self.range.forget();
+        self.range.missing(Cause::Gap, step.now, step.dice);
+    }
+
+    /// Whether a snapshot leads on: to another life of the log, ahead in this one, or out of doubt.
+    fn is_useful(&self, offer: &SnapshotOffer) -> bool {
+        let told = self.head.as_ref().is_none_or(|head| head.epoch == offer.epoch);
+        let leads_on = offer.epoch != self.at.epoch || offer.seq > self.at.seq || self.wants_snapshot();
+        told && leads_on && offer.chunks <= CHUNKS_MAX
+    }
+
+    fn wants_snapshot(&self) -> bool {
+        self.repair.as_ref().is_some_and(Repair::wants_snapshot)
+    }
+
+    fn start_work(&mut self, step: &mut Step<'_>) {
+        self.rest_until = None;
+        let job = self.change_log(step).or_else(|| self.repair.as_mut()?.job()).or_else(|| self.apply());
+        if let Some(job) = job.or_else(|| self.fetch.as_mut()?.job()) {
+            self.working = true;
+            step.work(job);
+        }
+    }
+
+    /// When the hub began a new life of the log, the replica goes on in it where both share what it has.
+    fn change_log(&mut self, step: &mut Step<'_>) -> Option<Job> {
+        let (standing, epoch) = (self.standing()?, self.head.as_ref()?.epoch);
+        match standing {
+            Standing::Same => self.astray = false,
+            Standing::Empty if self.queue.epoch() != epoch => self.queue.restart(epoch, self.at.seq),
+            Standing::Empty => {}
+            Standing::Continues => {
+                self.queue.restart(epoch, self.at.seq);
+                (self.fetch, self.repair, self.astray) = (None, None, false);
+                return Some(Job::Relabel(epoch));
+            }
+            Standing::Astray if self.astray => {}
+            Standing::Astray => {
+                let text = format!("the hub does not know change {} of log {} any more", self.at.seq, self.at.epoch);
+                step.alarm("hub-lost-changes", text);
+                step.out.push(Output::Doubt);
+                self.queue.stop(self.at.epoch, self.at.seq);
+                (self.repair, self.astray) = (None, true);
+            }
+        }
+        None
+    }
+
+    fn standing(&self) -> Option<Standing> {
+        self.head.as_ref().map(|head| standing(&self.at, head))
+    }
+
+    fn apply(&mut self) -> Option<Job> {
+        if self.repair.as_ref().is_some_and(Repair::holds_deltas) {
+            return None;
+        }
+        let group = self.queue.take_group();
+        (!group.is_empty()).then_some(Job::Apply(group))
+    }
+
+    fn mind_gap(&mut self, step: &mut Step<'_>) {
+        let Some(head) = self.head.as_ref().filter(|_| self.open) else { return };
+        let ahead = head.seq > self.queue.reach();
+        let lost = self.astray || self.wants_snapshot();
+        if self.fetch.is_some() || !(ahead || lost || self.queue.has_gap()) {
+            self.range.satisfied();
+            self.arriving = false;
+        } else if self.arriving || lost {
+            self.range.missing(Cause::Arrival, step.now, step.dice);
+            self.arriving = false;
+        } else {
+            let cause = if self.queue.has_gap() { Cause::Gap } else { Cause::Ahead };
+            self.range.missing(cause, step.now, step.dice);
+        }
+    }
+
+    fn ask(&mut self, step: &mut Step<'_>) {
+        if let Some(fetch) = &mut self.fetch {
+            fetch.request(step.now).into_iter().for_each(|request| step.request(request));
+        } else if self.range.is_due(step.now, step.dice) {
+            step.request(self.range_wanted());
+        }
+        let (epoch, seq) = (self.at.epoch, self.at.seq);
+        if let Some(repair) = self.repair.as_mut().filter(|_| !self.working) {
+            repair.request(epoch, seq, step.now, step.dice).into_iter().for_each(|request| step.request(request));
+        }
+    }
+
+    /// Everything after what is here; everything at all, when what is here cannot be mended.
+    fn range_wanted(&self) -> RangeRequest {
+        if self.wants_snapshot() || self.queue.reach() == Seq(0) {
+            RangeRequest { epoch: Epoch(0), from: Seq(0) }
+        } else {
+            RangeRequest { epoch: self.queue.epoch(), from: self.queue.reach() }
+        }
+    }
+}

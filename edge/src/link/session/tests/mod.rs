@@ -1,0 +1,561 @@
+//! Tables of events, and what a session makes of each.
+//!
+//! A line is `(what happens, what the session wants)`; `+500` lets 500 ms pass with every tick that falls due. Reports are
+//! not shown, alarms are when they begin. The words are read in [`words`].
+
+mod words;
+
+use words::{Bench, fresh, standing_at};
+
+/// Tells the session each event and compares what it wants.
+#[track_caller]
+fn story(mut bench: Bench, lines: &[(&str, &str)]) -> Bench {
+    for (number, (event, wanted)) in lines.iter().enumerate() {
+        let got = bench.tell(event);
+        assert_eq!(got, *wanted, "line {number}: `{event}` at {:?}", bench.now());
+    }
+    bench
+}
+
+#[test]
+fn nothing_goes_up_before_the_hub_has_said_where_to_begin() {
+    story(
+        fresh(3),
+        &[
+            ("up", "hello"),
+            ("journal 4", ""),
+            ("+4000", ""),
+            ("+60000", "hello, hello, hello"),
+            ("welcome 2", "acked 2 2, read 3"),
+            ("read 3..4", "batch 3..4"),
+            ("ack 4", "acked 4 4"),
+        ],
+    );
+}
+
+#[test]
+fn a_welcome_for_another_connection_is_not_believed() {
+    story(fresh(3), &[("up", "hello"), ("stranger's welcome 3", ""), ("welcome 0", "acked 0 0, read 1")]);
+}
+
+#[test]
+fn at_most_eight_batches_are_under_way_and_an_answer_makes_room() {
+    story(
+        fresh(5_000),
+        &[
+            ("up", "hello"),
+            ("welcome 0", "acked 0 0, read 1"),
+            ("read 1..200", "batch 1..200, read 201"),
+            ("read 201..400", "batch 201..400, read 401"),
+            ("read 401..600", "batch 401..600, read 601"),
+            ("read 601..800", "batch 601..800, read 801"),
+            ("read 801..1000", "batch 801..1000, read 1001"),
+            ("read 1001..1200", "batch 1001..1200, read 1201"),
+            ("read 1201..1400", "batch 1201..1400, read 1401"),
+            ("read 1401..1600", "batch 1401..1600"),
+            ("ack 200", "acked 200 200, read 1601"),
+            ("ack 100", ""),
+            ("ack 600", "acked 600 600"),
+            ("+2000", "hello"),
+        ],
+    );
+}
+
+#[test]
+fn without_an_answer_the_sending_goes_back_to_the_first_open_record_in_smaller_batches() {
+    story(
+        fresh(300),
+        &[
+            ("up", "hello"),
+            ("welcome 0", "acked 0 0, read 1"),
+            ("read 1..200", "batch 1..200, read 201"),
+            ("read 201..300", "batch 201..300"),
+            ("+9999", ""),
+            ("+1", "read 1"),
+            ("read 1..200", "batch 1..200, read 201"),
+            ("read 201..300", "batch 201..300"),
+            ("+20000", "read 1x50"),
+            ("read 1..50", "batch 1..50, read 51x50"),
+            ("ack 50", "acked 50 50"),
+            ("read 51..100", "batch 51..100, read 101"),
+        ],
+    );
+}
+
+#[test]
+fn a_batch_that_never_gets_through_is_cut_down_to_one_record_and_told() {
+    let mut bench = story(
+        fresh(300),
+        &[("up", "hello"), ("welcome 0", "acked 0 0, read 1"), ("read 1..200", "batch 1..200, read 201")],
+    );
+    let mut last = String::new();
+    for _ in 0..12 {
+        last += &bench.tell("+60000");
+        last += &bench.tell("read 1..1");
+    }
+    assert!(last.contains("read 1x1"), "{last}");
+    assert!(last.contains("alarm uplink-stuck"), "{last}");
+}
+
+#[test]
+fn new_scans_are_hinted_while_a_backlog_goes_up() {
+    story(
+        fresh(5_000),
+        &[
+            ("up", "hello"),
+            ("welcome 0", "acked 0 0, read 1"),
+            ("read 1..200", "batch 1..200, read 201"),
+            ("journal 5001", "live 5001"),
+            ("live 5001..5001", "hint 5001"),
+            ("journal 5002", "live 5002"),
+            ("journal 5040", ""),
+            ("live 5002..5002", "hint 5002, live 5025"),
+            (
+                "live 5025..5040",
+                "hint 5025, hint 5026, hint 5027, hint 5028, hint 5029, hint 5030, hint 5031, hint 5032, hint 5033, hint 5034, hint 5035, hint 5036, hint 5037, hint 5038, hint 5039, hint 5040",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn a_lone_new_scan_needs_no_hint() {
+    story(
+        fresh(10),
+        &[("up", "hello"), ("welcome 10", "acked 10 10"), ("journal 11", "read 11"), ("read 11..11", "batch 11..11")],
+    );
+}
+
+#[test]
+fn a_hub_that_fell_back_is_asked_and_gets_again_what_the_journal_still_has() {
+    story(
+        fresh(10),
+        &[
+            ("up", "hello"),
+            ("welcome 10 6", "acked 10 6"),
+            ("+3000", ""),
+            ("ack 7", "hello"),
+            ("welcome 7", "acked 7 7, read 8"),
+            ("read 8..10", "batch 8..10"),
+            ("ack 10", "acked 10 10"),
+        ],
+    );
+}
+
+#[test]
+fn records_that_the_journal_no_longer_has_are_reported_and_not_waited_for() {
+    story(
+        fresh(10).kept_from(5),
+        &[("up", "hello"), ("welcome 2", "acked 4 2, read 5, alarm records-missing"), ("read 5..10", "batch 5..10")],
+    );
+}
+
+#[test]
+fn a_hub_that_knows_records_which_this_journal_never_wrote_gets_nothing() {
+    story(
+        fresh(10),
+        &[("up", "hello"), ("welcome 12", "alarm journal-behind-hub"), ("journal 11", ""), ("ack 11", "")],
+    );
+}
+
+#[test]
+fn a_new_journal_is_announced_by_a_new_birth_and_the_old_one_is_not_sent_under_its_name() {
+    story(
+        fresh(10),
+        &[
+            ("up", "hello"),
+            ("welcome 0", "acked 0 0, read 1"),
+            ("+2000", ""),
+            ("new journal 2", "hello"),
+            ("read 1..10", ""),
+            ("welcome 0", "alarm journal-unknown"),
+            ("new welcome 0", "acked 0 0, read 1"),
+            ("new read 1..2", "batch 1..2"),
+        ],
+    );
+}
+
+#[test]
+fn a_busy_hub_is_left_alone() {
+    story(
+        fresh(10),
+        &[
+            ("up", "hello"),
+            ("busy 3000", ""),
+            ("welcome 0", "acked 0 0"),
+            ("head 1 5 1", "range 0 0"),
+            ("+2999", ""),
+            ("+1", "read 1"),
+        ],
+    );
+}
+
+#[test]
+fn a_broker_that_takes_less_gets_smaller_batches() {
+    story(
+        fresh(10),
+        &[
+            ("up", "hello"),
+            ("welcome 0", "acked 0 0, read 1"),
+            ("read 1..10", "batch 1..10"),
+            ("too large 4000", ""),
+            ("+10000", "read 1 in 3000"),
+        ],
+    );
+}
+
+#[test]
+fn deltas_that_follow_on_are_applied_in_groups_while_the_disk_works() {
+    story(
+        standing_at(1, 10),
+        &[
+            ("up", "hello"),
+            ("welcome 0", "acked 0 0"),
+            ("head 1 10 1", "fresh 0"),
+            ("delta 1 10..11", "apply 10..11"),
+            ("delta 1 11..15", ""),
+            ("delta 1 15..16", ""),
+            ("delta 1 9..14", ""),
+            ("done 1 11", "apply 11..15 15..16"),
+            ("done 1 16", ""),
+        ],
+    );
+}
+
+#[test]
+fn a_gap_keeps_what_comes_after_it_and_asks_once_after_a_random_while() {
+    let mut bench = story(
+        standing_at(1, 10),
+        &[
+            ("up", "hello"),
+            ("welcome 0", "acked 0 0"),
+            ("head 1 10 1", "fresh 0"),
+            ("delta 1 12..13", ""),
+            ("delta 1 13..20", ""),
+        ],
+    );
+    assert_eq!(bench.tell("+2000"), "range 1 10");
+    story(
+        bench,
+        &[
+            ("delta 1 20..21", ""),
+            ("delta 1 10..12 part", "apply 10..12 12..13 13..20 20..21"),
+            ("done 1 21", ""),
+            ("+20000", ""),
+        ],
+    );
+}
+
+#[test]
+fn a_head_that_stays_ahead_means_that_the_last_delta_was_lost() {
+    story(
+        standing_at(1, 10),
+        &[
+            ("up", "hello"),
+            ("welcome 0", "acked 0 0"),
+            ("head 1 10 1", "fresh 0"),
+            ("+100", ""),
+            ("head 1 12 2", ""),
+            ("+900", ""),
+            ("delta 1 10..12", "apply 10..12"),
+            ("done 1 12", "fresh 100"),
+            ("head 1 13 3", ""),
+            ("+999", ""),
+            ("+2001", "range 1 12"),
+            ("+20000", "range 1 12, range 1 12"),
+        ],
+    );
+}
+
+#[test]
+fn a_new_connection_asks_at_once_for_what_is_missing() {
+    story(standing_at(1, 10), &[("up", "hello"), ("head 1 12 1", ""), ("welcome 0", "acked 0 0, range 1 10")]);
+}
+
+#[test]
+fn a_retained_head_proves_nothing_until_the_hub_has_welcomed_the_station() {
+    story(
+        standing_at(1, 10),
+        &[
+            ("up", "hello"),
+            ("head 1 10 7", ""),
+            ("welcome 0", "acked 0 0"),
+            ("head 1 10 7", ""),
+            ("+5", ""),
+            ("head 1 10 8", "fresh 5"),
+            ("head 1 10 6", ""),
+        ],
+    );
+}
+
+#[test]
+fn an_empty_replica_asks_for_everything_and_takes_either_answer() {
+    story(
+        fresh(0),
+        &[
+            ("up", "hello"),
+            ("welcome 0", "acked 0 0"),
+            ("delta 1 0..3", ""),
+            ("head 1 3 1", "range 0 0"),
+            ("delta 1 0..3", "apply 0..3"),
+            ("done 1 3", "fresh 0"),
+        ],
+    );
+}
+
+#[test]
+fn a_snapshot_is_collected_with_credit_put_aside_in_order_and_swapped_in() {
+    story(
+        fresh(0),
+        &[
+            ("up", "hello"),
+            ("welcome 0", "acked 0 0"),
+            ("head 1 90 1", "range 0 0"),
+            ("offer 5 1 80 10", "begin 5"),
+            ("staged 0", "chunks 5 0+4"),
+            ("chunk 5 0", "stage 0, chunks 5 4+4"),
+            ("chunk 5 2", ""),
+            ("chunk 5 1", ""),
+            ("chunk 6 1", ""),
+            ("staged 1", "stage 1 2"),
+            ("chunk 5 3", ""),
+            ("staged 3", "stage 3"),
+            ("chunk 5 3", ""),
+            ("staged 4", "chunks 5 8+2"),
+            ("chunk 5 5", ""),
+            ("+5000", "chunks 5 4+4"),
+            ("chunk 5 4", "stage 4 5, chunks 5 8+2"),
+            ("chunk 5 6", ""),
+            ("chunk 5 7", ""),
+            ("chunk 5 8", ""),
+            ("chunk 5 9", ""),
+            ("staged 6", "stage 6 7 8 9"),
+            ("staged 10", "swap 5"),
+            ("delta 1 90..91", ""),
+            ("swapped 1 80", "range 1 80"),
+            ("delta 1 80..90", "apply 80..90 90..91"),
+            ("done 1 91", "fresh 0"),
+        ],
+    );
+}
+
+#[test]
+fn a_snapshot_goes_on_after_a_cut_and_after_a_restart() {
+    story(
+        fresh(0),
+        &[
+            ("up", "hello"),
+            ("welcome 0", "acked 0 0"),
+            ("head 1 90 1", "range 0 0"),
+            ("offer 5 1 80 10", "begin 5"),
+            ("staged 6", "chunks 5 6+4"),
+            ("chunk 5 6", "stage 6"),
+            ("down", ""),
+            ("staged 7", ""),
+            ("up", "hello"),
+            ("welcome 0", "acked 0 0, chunks 5 7+3"),
+        ],
+    );
+}
+
+#[test]
+fn a_snapshot_that_the_hub_no_longer_has_is_given_up_and_another_one_asked_for() {
+    let mut bench = story(
+        fresh(0),
+        &[
+            ("up", "hello"),
+            ("welcome 0", "acked 0 0"),
+            ("head 1 90 1", "range 0 0"),
+            ("offer 5 1 80 10", "begin 5"),
+            ("staged 0", "chunks 5 0+4"),
+        ],
+    );
+    assert_eq!(bench.tell("+12000"), "chunks 5 0+4, chunks 5 0+4");
+    story(bench, &[("offer 6 1 88 1", "begin 6"), ("staged 0", "chunks 6 0+1")]);
+}
+
+#[test]
+fn a_replica_that_differs_gets_only_the_buckets_that_differ() {
+    story(
+        standing_at(1, 10),
+        &[
+            ("up", "hello"),
+            ("welcome 0", "acked 0 0"),
+            ("head 1 10 1", "fresh 0"),
+            ("delta 1 10..11", "apply 10..11"),
+            ("done 1 11 bad", "doubt, buckets?, alarm replica-differs"),
+            ("delta 1 11..12", "apply 11..12"),
+            ("buckets 1 12", ""),
+            ("done 1 12 bad", "compare"),
+            ("differ 3 9", "rows? 3 9"),
+            ("delta 1 12..14", ""),
+            ("rows 1 13 3", ""),
+            ("rows 1 14 9", ""),
+            ("rows 1 13 9", "mend 3 9"),
+            ("kept 1 12 bad", "apply 12..14"),
+            ("done 1 14", ""),
+            ("+1", ""),
+            ("head 1 14 2", "fresh 1"),
+        ],
+    );
+}
+
+#[test]
+fn a_replica_that_cannot_be_mended_is_fetched_anew() {
+    let mut bench =
+        story(standing_at(1, 10), &[("up", "hello"), ("welcome 0", "acked 0 0"), ("head 1 11 1", "range 1 10")]);
+    bench = story(
+        bench,
+        &[("delta 1 10..11", "apply 10..11"), ("done 1 11 bad", "doubt, buckets?, alarm replica-differs")],
+    );
+    bench = story(bench, &[("buckets 1 11", "compare"), ("differ 3", "rows? 3"), ("rows 1 11 3", "mend 3")]);
+    assert_eq!(bench.tell("kept 1 11 bad"), "");
+    assert_eq!(bench.tell("+1000"), "buckets?");
+    bench = story(bench, &[("buckets 1 11", "compare"), ("differ 3", "rows? 3"), ("rows 1 11 3", "mend 3")]);
+    story(
+        bench,
+        &[
+            ("kept 1 11 bad", "range 0 0"),
+            ("offer 4 1 9 1", "begin 4"),
+            ("staged 0", "chunks 4 0+1"),
+            ("chunk 4 0", "stage 0"),
+            ("staged 1", "swap 4"),
+            ("swapped 1 9", "range 1 9"),
+            ("delta 1 9..11", "apply 9..11"),
+            ("done 1 11", "fresh 0"),
+        ],
+    );
+}
+
+#[test]
+fn too_many_differing_buckets_mean_a_snapshot() {
+    story(
+        standing_at(1, 10),
+        &[
+            ("up", "hello"),
+            ("welcome 0", "acked 0 0"),
+            ("head 1 10 1 other", "doubt, buckets?, alarm replica-differs"),
+            ("buckets 1 10", "compare"),
+            ("differ many", "range 0 0"),
+        ],
+    );
+}
+
+#[test]
+fn a_new_life_of_the_log_that_kept_our_changes_is_followed_on() {
+    story(
+        standing_at(1, 10),
+        &[
+            ("up", "hello"),
+            ("welcome 0", "acked 0 0"),
+            ("head 1 10 1", "fresh 0"),
+            ("+3000", ""),
+            ("delta 2 12..13", "hello"),
+            ("head 2 12 1 after 1@11", "relabel 2"),
+            ("kept 2 10", ""),
+            ("delta 1 10..11", ""),
+            ("delta 2 10..12", "apply 10..12"),
+            ("done 2 12", "fresh 3000"),
+        ],
+    );
+}
+
+#[test]
+fn a_relabelled_replica_is_proven_at_once_where_it_can_be() {
+    story(
+        standing_at(1, 10),
+        &[
+            ("up", "hello"),
+            ("welcome 0", "acked 0 0"),
+            ("head 2 10 1 after 1@10", "relabel 2"),
+            ("kept 2 10 bad", "doubt, buckets?, alarm replica-differs"),
+        ],
+    );
+}
+
+#[test]
+fn changes_that_the_hub_lost_mean_a_snapshot_and_no_freshness_until_then() {
+    story(
+        standing_at(1, 10),
+        &[
+            ("up", "hello"),
+            ("welcome 0", "acked 0 0"),
+            ("head 1 10 1", "fresh 0"),
+            ("+1", ""),
+            ("head 2 9 1 after 1@8", "doubt, range 1 10, alarm hub-lost-changes"),
+            ("head 1 11 2", ""),
+            ("delta 1 10..11", ""),
+            ("delta 2 9..10", ""),
+            ("offer 3 2 8 1", "begin 3"),
+            ("staged 0", "chunks 3 0+1"),
+            ("chunk 3 0", "stage 0"),
+            ("staged 1", "swap 3"),
+            ("swapped 2 8", "range 2 8"),
+            ("delta 2 8..9", "apply 8..9 9..10"),
+            ("done 2 10", "fresh 1"),
+        ],
+    );
+}
+
+#[test]
+fn deltas_of_a_log_that_no_head_told_about_lead_to_a_new_birth() {
+    story(
+        standing_at(1, 10),
+        &[
+            ("up", "hello"),
+            ("welcome 0", "acked 0 0"),
+            ("delta 2 10..11", ""),
+            ("+2000", "hello"),
+            ("hello?", ""),
+            ("+500", ""),
+        ],
+    );
+}
+
+#[test]
+fn a_replica_that_cannot_be_changed_rests_and_starts_again_from_where_it_is() {
+    story(
+        standing_at(1, 10),
+        &[
+            ("up", "hello"),
+            ("welcome 0", "acked 0 0"),
+            ("head 1 10 1", "fresh 0"),
+            ("delta 1 10..12", "apply 10..12"),
+            ("failed 1 10", "alarm replica-stuck"),
+            ("+1", ""),
+            ("head 1 12 2", ""),
+            ("+2999", "range 1 10"),
+            ("delta 1 10..12", "apply 10..12"),
+            ("done 1 12", "fresh 1"),
+        ],
+    );
+}
+
+#[test]
+fn a_replica_that_was_lost_starts_from_nothing() {
+    story(
+        standing_at(1, 10),
+        &[
+            ("up", "hello"),
+            ("welcome 0", "acked 0 0"),
+            ("head 1 10 1", "fresh 0"),
+            ("delta 1 10..12", "apply 10..12"),
+            ("failed 0 0", "alarm replica-stuck"),
+            ("+3000", "range 0 0"),
+            ("offer 3 1 12 1", "begin 3"),
+        ],
+    );
+}
+
+#[test]
+fn a_twin_is_told_of_until_the_hub_welcomes_this_station_again() {
+    let mut bench = story(fresh(0), &[("twin", "alarm duplicate-identity"), ("up", "hello"), ("welcome 0", "acked 0 0")]);
+    assert_eq!(bench.alarms(), ["duplicate-identity"]);
+    bench.tell("+60000");
+    assert!(bench.alarms().is_empty());
+}
+
+#[test]
+fn a_station_that_stops_says_goodbye_once() {
+    story(fresh(0), &[("up", "hello"), ("welcome 0", "acked 0 0"), ("stop", "goodbye"), ("stop", "")]);
+}
