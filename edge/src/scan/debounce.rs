@@ -87,6 +87,7 @@ struct Run {
     reads: u32,
     /// The first different codes, at most [`BURST_CODES`].
     codes: Vec<Key>,
+    is_burst: bool,
 }
 
 impl Debounce {
@@ -127,7 +128,8 @@ impl Recent {
             return;
         }
         if self.run.as_ref().is_none_or(|run| at.since_ms(run.last) >= gap_ms) {
-            self.run = Some(Run { since: at, last: at, reads: 0, codes: Vec::with_capacity(BURST_CODES) });
+            self.run =
+                Some(Run { since: at, last: at, reads: 0, codes: Vec::with_capacity(BURST_CODES), is_burst: false });
         }
         let Some(run) = &mut self.run else { return };
         run.last = at;
@@ -156,7 +158,8 @@ impl Recent {
         let run = self.run.as_mut()?;
         run.reads += 1;
         let is_burst = run.codes.len() >= BURST_CODES;
-        is_burst.then(|| (Burst { since: run.since, reads: run.reads }, run.reads == BURST_CODES as u32))
+        let begins = std::mem::replace(&mut run.is_burst, is_burst) != is_burst;
+        is_burst.then_some((Burst { since: run.since, reads: run.reads }, begins))
     }
 }
 

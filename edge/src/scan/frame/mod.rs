@@ -171,7 +171,7 @@ impl Framer {
 
     /// Says that nothing more had arrived by `now`. Earlier than [`Framer::poll_timeout`] it changes nothing.
     pub fn handle_timeout(&mut self, now: Moment) {
-        if !self.poll_timeout().is_some_and(|due| now >= due) {
+        if self.poll_timeout().is_none_or(|due| now < due) {
             return;
         }
         match &mut self.machine {

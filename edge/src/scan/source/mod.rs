@@ -26,8 +26,10 @@ use packline_protocol::time::Moment;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-use std::sync::mpsc::Sender;
-use std::thread::JoinHandle;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+use tracing::{error, warn};
 
 /// What a source tells the station.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,11 +129,16 @@ pub fn write_once(scanner: &ScannerConfig, bytes: &[u8]) -> Result<(), OfflineRe
     }
 }
 
+/// How long a stop waits for devices to be closed. A name server that does not answer holds a thread longer.
+const STOP_PATIENCE: Duration = Duration::from_secs(3);
+
 /// The running sources of a station. Dropping it stops them and waits until their devices are closed.
 #[derive(Debug)]
 pub struct Sources {
     stop: retry::Stop,
-    threads: Vec<JoinHandle<()>>,
+    /// Each thread holds a sender for as long as it runs.
+    running: Option<Sender<()>>,
+    ended: Receiver<()>,
     writers: BTreeMap<ScannerId, ScannerWriter>,
     events: Sender<SourceEvent>,
 }
@@ -151,7 +158,9 @@ impl Sources {
     /// Starts one source for each scanner; their events go to `events`. The settings are taken as checked
     /// ([`super::config::problems`] found none). A scanner that is not there is waited for, not refused.
     pub fn start(scanners: &[ScannerConfig], events: Sender<SourceEvent>) -> Result<Self, StartError> {
-        let mut sources = Self { stop: retry::Stop::default(), threads: Vec::new(), writers: BTreeMap::new(), events };
+        let (running, ended) = channel();
+        let stop = retry::Stop::default();
+        let mut sources = Self { stop, running: Some(running), ended, writers: BTreeMap::new(), events };
         for scanner in scanners {
             sources.spawn(scanner).map_err(|cause| StartError { scanner: scanner.id.clone(), cause })?;
         }
@@ -166,11 +175,16 @@ impl Sources {
             SourceKind::Evdev => Box::new(evdev::EvdevDevice::new(config)),
         };
         let source = run::Source::new(config.clone(), device, self.events.clone(), writer.clone(), self.stop.clone());
-        let thread = std::thread::Builder::new()
-            .name(format!("scan-{}", config.id))
-            .stack_size(256 * 1024)
-            .spawn(move || source.run())?;
-        self.threads.push(thread);
+        let (scanner, events, running) = (config.id.clone(), self.events.clone(), self.running.clone());
+        let live = move || {
+            let _running = running;
+            if catch_unwind(AssertUnwindSafe(|| source.run())).is_err() {
+                error!(scanner.id = %scanner, "The thread of scanner `{scanner}` failed; restart the station");
+                let reason = OfflineReason::Failed("its thread failed, restart the station".to_owned());
+                let _ = events.send(SourceEvent::Offline { scanner, reason });
+            }
+        };
+        std::thread::Builder::new().name(format!("scan-{}", config.id)).stack_size(256 * 1024).spawn(live)?;
         self.writers.insert(config.id.clone(), writer);
         Ok(())
     }
@@ -189,9 +203,10 @@ impl Sources {
 impl Drop for Sources {
     fn drop(&mut self) {
         self.stop.set();
-        for thread in self.threads.drain(..) {
-            // A thread that panicked has said so itself; stopping the others matters more.
-            let _ = thread.join();
+        drop(self.running.take());
+        // Nothing is ever sent: the wait ends when the last thread has dropped its sender.
+        if self.ended.recv_timeout(STOP_PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            warn!("Scanners were still busy after {} s and are left behind", STOP_PATIENCE.as_secs());
         }
     }
 }
