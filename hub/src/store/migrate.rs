@@ -10,6 +10,7 @@ use sqlx::{AnyPool, SqlSafeStr as _};
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "orders", include_str!("../../migrations/0001_orders.sql")),
     (2, "imports", include_str!("../../migrations/0002_imports.sql")),
+    (3, "sync", include_str!("../../migrations/0003_sync.sql")),
 ];
 
 pub(super) async fn run(pool: &AnyPool) -> Result<i64, StoreError> {

@@ -13,6 +13,10 @@ mod open;
 pub mod registry;
 pub mod rows;
 pub mod statement;
+#[cfg(test)]
+pub mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use error::{Retry, StoreError};
 pub use ids::Counter;

@@ -18,6 +18,8 @@ pub struct Rows {
     pub fixed: usize,
     /// Values in each row.
     pub columns: usize,
+    /// For rows that are compared and not inserted: the type of each value, so that PostgreSQL need not guess.
+    pub types: &'static [&'static str],
 }
 
 /// Rows per statement, the largest first.
@@ -25,19 +27,21 @@ const SIZES: [usize; 5] = [256, 64, 16, 4, 1];
 /// The most values of one statement: SQLite takes 32,766 and PostgreSQL 65,535.
 const VALUES_MAX: usize = 30_000;
 
-/// Defines statements over many rows and the list that the registry takes. `[f, c]`: fixed values, values per row.
+/// Defines statements over many rows and the list that the registry takes. `[f, c]`: fixed values, values per row;
+/// `[f; BIGINT, TEXT]`: fixed values, types of the values of rows that are compared.
 ///
 /// ```text
 /// rows! {
 ///     /// Writes lines.
 ///     INSERT_LINES [0, 3] = "INSERT INTO order_line (order_id, place, sku) VALUES {rows}";
 ///     /// The orders with these numbers.
-///     ORDERS_OF [0, 1] = "SELECT id FROM orders WHERE id IN (VALUES {rows})";
+///     ORDERS_OF [0; BIGINT] = "SELECT id FROM orders WHERE id IN (VALUES {rows})";
 /// }
 /// ```
 #[macro_export]
 macro_rules! rows {
-    ($($(#[$doc:meta])* $name:ident [$fixed:literal, $columns:expr] $(: $reading:ident)? = $sql:expr;)+) => {
+    ($($(#[$doc:meta])* $name:ident [$fixed:literal $(, $columns:expr)? $(; $($kind:ident),+)?] $(: $reading:ident)?
+        = $sql:expr;)+) => {
         $(
             $(#[$doc])*
             const $name: $crate::store::Rows = $crate::store::Rows {
@@ -47,7 +51,8 @@ macro_rules! rows {
                     reading: $crate::statements!(@reading $($reading)?),
                 },
                 fixed: $fixed,
-                columns: $columns,
+                columns: $($columns +)? $([$(stringify!($kind)),+].len() +)? 0,
+                types: &[$($(stringify!($kind)),+)?],
             };
         )+
         /// Every statement over many rows of this module, for the registry.
@@ -58,13 +63,18 @@ macro_rules! rows {
 impl Rows {
     /// The text for this many rows.
     pub fn text(&self, count: usize) -> String {
-        let mut place = self.fixed;
-        let mut row = || {
-            let values: Vec<String> = (0..self.columns).map(|n| format!("${}", place + n + 1)).collect();
-            place += self.columns;
+        let value = |row: usize, column: usize| {
+            let place = self.fixed + row * self.columns + column + 1;
+            match self.types.get(column) {
+                Some(kind) if row == 0 => format!("CAST(${place} AS {kind})"),
+                _ => format!("${place}"),
+            }
+        };
+        let row = |row: usize| {
+            let values: Vec<String> = (0..self.columns).map(|column| value(row, column)).collect();
             format!("({})", values.join(","))
         };
-        let rows: Vec<String> = (0..count).map(|_| row()).collect();
+        let rows: Vec<String> = (0..count).map(row).collect();
         self.statement.sql.replace("{rows}", &rows.join(","))
     }
 
