@@ -6,7 +6,7 @@ use crate::clock;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use packline_protocol::id::{SiteId, StationId};
-use packline_protocol::topic::station_filters;
+use packline_protocol::topic::{ROOT, Topic, UpStream, station_filters};
 use ring::pbkdf2;
 use std::fmt::Write;
 use std::num::NonZeroU32;
@@ -76,10 +76,13 @@ pub fn password_file(hubs: &[HubAccount], stations: &[StationAccount]) -> String
 pub fn acl_file(hubs: &[HubAccount], stations: &[StationAccount]) -> String {
     let mut text = String::new();
     for hub in hubs {
-        let _ = writeln!(text, "user {}\ntopic readwrite g1/#\n", hub.name);
+        let _ = writeln!(text, "user {}\ntopic readwrite {ROOT}#\n", hub.name);
     }
     for StationAccount { station, site, .. } in stations {
-        let _ = writeln!(text, "user {station}\ntopic write g1/up/{site}/{station}/+");
+        let _ = writeln!(text, "user {station}");
+        for stream in [UpStream::Scans, UpStream::Requests, UpStream::Will] {
+            let _ = writeln!(text, "topic write {}", Topic::Up(site.clone(), station.clone(), stream));
+        }
         for filter in station_filters(site, station) {
             let _ = writeln!(text, "topic read {filter}");
         }
@@ -88,7 +91,8 @@ pub fn acl_file(hubs: &[HubAccount], stations: &[StationAccount]) -> String {
     text
 }
 
-/// The lines for `mosquitto.conf` that the design needs, beside listener, password file and ACL file.
+/// The lines for `mosquitto.conf` that the design needs, to follow the `listener` that they belong to;
+/// `password_file` and `acl_file` come beside them.
 ///
 /// `use_username_as_clientid` keeps one station from taking another's session. Nothing is persisted, because nothing
 /// the broker holds is relied upon.
@@ -128,7 +132,9 @@ mod tests {
         assert_eq!(
             text,
             "user pack-1\n\
-             topic write g1/up/sz/pack-1/+\n\
+             topic write g1/up/sz/pack-1/ev\n\
+             topic write g1/up/sz/pack-1/rq\n\
+             topic write g1/up/sz/pack-1/lwt\n\
              topic read g1/dn/sz/log\n\
              topic read g1/dn/sz/head\n\
              topic read g1/rs/sz/pack-1\n\n"

@@ -1,5 +1,6 @@
 //! Whole-site stories.
 #![allow(clippy::unwrap_used)]
 
+mod broker;
 mod tidy;
 mod units;
