@@ -46,6 +46,7 @@ fn trimmed(text: &str) -> &str {
 
 /// Splits a frame of a reader that joins several codes, at any of `separators` (usually one of `&`, `;` and `,`).
 ///
+/// GS1 values may hold these characters, so a port that reads GS1 symbols needs a separator they do not use, or none.
 /// Labels in braces stay whole, and so do the `&name=value` parts of a link. Empty pieces are dropped; a frame
 /// without a separator, or a port without separators, gives the frame itself.
 pub fn split<'a>(frame: &'a [u8], separators: &[u8]) -> Vec<&'a [u8]> {

@@ -248,10 +248,25 @@ fn kind_of(text: &str, aim: Option<AimId>, entry: Entry) -> Result<CodeKind, Cod
         Some(aim) if aim.is_retail() => retail_kind(text, aim),
         None if text.contains(gs1::GS) => gs1_kind(gs1::parse_scanned(text.strip_prefix(gs1::GS).unwrap_or(text))),
         None if entry == Entry::Manual && plain.starts_with('(') => {
-            gs1_kind(gs1::parse_bracketed(&text::narrowed(text)))
+            gs1_kind(gs1::parse_bracketed(&typed_brackets(text)))
         }
         _ => Ok(plain_kind(text, &plain, aim)),
     }
+}
+
+/// Bracketed identifiers as people type and labels print them: with full-width characters, and with spaces around the
+/// brackets. A space inside a value stays, and is refused.
+fn typed_brackets(text: &str) -> String {
+    let mut typed = String::with_capacity(text.len());
+    for c in text::narrowed(text).chars() {
+        if c == '(' {
+            typed.truncate(typed.trim_end_matches(' ').len());
+        }
+        if c != ' ' || !typed.ends_with(')') {
+            typed.push(c);
+        }
+    }
+    typed
 }
 
 fn gs1_kind(read: Result<ElementString, Gs1Error>) -> Result<CodeKind, CodeError> {

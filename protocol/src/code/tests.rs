@@ -76,11 +76,13 @@ fn people_may_type_brackets_with_any_keyboard_but_scanners_do_not_send_them() {
         &["106901234567890128", "00106901234567890128", "(00)106901234567890128"],
     );
     read(
-        "（00）1069 0123 4567 890128".as_bytes(),
+        "（00） １０６９01234567890128".as_bytes(),
         Entry::Manual,
         "gs1",
         &["106901234567890128", "00106901234567890128", "(00)106901234567890128"],
     );
+    read(b"(01) 06901234567892 (10) A", Entry::Manual, "gs1", &["(01)06901234567892(10)A"]);
+    assert!(ScanCode::parse(b"(01)06901234567892(10)A B", Entry::Manual).is_err());
     check("(00)106901234567890128", "not-a-waybill", &[]);
 }
 

@@ -69,10 +69,10 @@ pub fn canonical(text: &str) -> String {
     text.chars().filter_map(folded).collect()
 }
 
-/// `text` with full-width characters and dashes as their ASCII twins, without spaces and invisible marks, letters in
-/// the case they have: what a person meant who typed with a Chinese keyboard.
+/// `text` with full-width characters and dashes as their ASCII twins and without invisible marks, everything else as
+/// typed: what a person meant who typed with a Chinese keyboard.
 pub fn narrowed(text: &str) -> String {
-    text.chars().filter_map(narrow).collect()
+    text.trim().chars().map(narrow).filter(|c| !is_invisible(*c)).collect()
 }
 
 /// [`canonical`] that copies only when something changes.
@@ -90,17 +90,18 @@ fn is_already_canonical(byte: u8) -> bool {
 }
 
 fn folded(c: char) -> Option<char> {
-    narrow(c).map(|c| c.to_ascii_uppercase())
+    let c = narrow(c);
+    let kept = !c.is_whitespace() && !c.is_control() && !is_invisible(c);
+    kept.then(|| c.to_ascii_uppercase())
 }
 
-fn narrow(c: char) -> Option<char> {
-    let narrow = match c {
+fn narrow(c: char) -> char {
+    match c {
+        '\u{3000}' => ' ',
         '\u{FF01}'..='\u{FF5E}' => char::from_u32(u32::from(c) - 0xFEE0).unwrap_or(c),
         '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{FE63}' => '-',
         _ => c,
-    };
-    let kept = !narrow.is_whitespace() && !narrow.is_control() && !is_invisible(narrow);
-    kept.then_some(narrow)
+    }
 }
 
 /// Marks that take no room on paper: joiners, direction marks, soft hyphens, byte order marks, variation selectors.
