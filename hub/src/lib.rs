@@ -9,6 +9,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod error;
+pub mod fleet;
 pub mod keys;
 pub mod lifecycle;
 pub mod metrics;

@@ -17,6 +17,10 @@ pub enum Counter {
     OrderEvent,
     /// Import jobs.
     ImportJob,
+    /// Scan records, in the order in which they came.
+    ScanRecord,
+    /// Scan conflicts.
+    ScanConflict,
 }
 
 impl Counter {
@@ -26,6 +30,8 @@ impl Counter {
             Counter::Parcel => "parcel",
             Counter::OrderEvent => "order_event",
             Counter::ImportJob => "import_job",
+            Counter::ScanRecord => "scan_record",
+            Counter::ScanConflict => "scan_conflict",
         }
     }
 }

@@ -6,6 +6,7 @@
 //!
 //! Nothing that was committed is ever lost: SQLite syncs its log on every commit.
 
+pub mod changelog;
 mod error;
 mod ids;
 mod migrate;
@@ -62,6 +63,18 @@ pub struct Tx {
     inner: sqlx::Transaction<'static, sqlx::Any>,
 }
 
+/// The store at one moment, for reading only.
+pub struct View {
+    inner: sqlx::Transaction<'static, sqlx::Any>,
+}
+
+impl View {
+    /// The connection, for running statements.
+    pub fn conn(&mut self) -> &mut AnyConnection {
+        &mut self.inner
+    }
+}
+
 impl Db {
     /// Opens the database at `url`: `postgres://…`, or `sqlite:FILE`, which is made when it is not there.
     pub async fn open(url: &str) -> Result<Db, StoreError> {
@@ -93,6 +106,28 @@ impl Db {
         };
         let inner = self.write.begin_with(begin).await.map_err(|cause| StoreError::sql(name, cause))?;
         Ok(Tx { name, inner })
+    }
+
+    /// As [`Db::begin`], and everything in it sees the store as it was at its first statement. On PostgreSQL it fails as
+    /// worth retrying when another writer changed what it changes.
+    pub async fn begin_fixed(&self, name: &'static str) -> Result<Tx, StoreError> {
+        let begin = match self.engine {
+            Engine::Sqlite => "BEGIN IMMEDIATE",
+            Engine::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ",
+        };
+        let inner = self.write.begin_with(begin).await.map_err(|cause| StoreError::sql(name, cause))?;
+        Ok(Tx { name, inner })
+    }
+
+    /// The store as it is at the first statement, for reading several things that belong together. Writers do not wait
+    /// for it, but keep it short: meanwhile nothing old is cleaned up.
+    pub async fn view(&self, name: &'static str) -> Result<View, StoreError> {
+        let begin = match self.engine {
+            Engine::Sqlite => "BEGIN DEFERRED",
+            Engine::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        };
+        let inner = self.read.begin_with(begin).await.map_err(|cause| StoreError::sql(name, cause))?;
+        Ok(View { inner })
     }
 
     /// `count` numbers that nobody else ever gets. They ascend, and may have gaps after a restart.

@@ -5,16 +5,19 @@
 
 use packline_protocol::change::{BODY_MAX, Change, RowId};
 use packline_protocol::downlink::{Delta, Fork, ROWS_BYTES_MAX, ROWS_MAX};
+use packline_protocol::facts::{OrderStatus, Parcel, ParcelStatus};
 use packline_protocol::id::{Epoch, Seq};
 use packline_protocol::proof::{Proof, Root};
+use packline_protocol::time::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Bytes that a row takes in a message beside its body, at most.
 const ROW_OVERHEAD: usize = 32;
 
-/// A site's change log at one position.
+/// Where a site's change log stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Log {
+pub struct Place {
     /// Its life.
     pub epoch: Epoch,
     /// Earlier lives that it continues, newest first.
@@ -23,18 +26,25 @@ pub struct Log {
     pub seq: Seq,
     /// Changes at or below this are compacted.
     pub floor: Seq,
-    /// The proof of its live rows.
-    pub proof: Proof,
     /// How many rows live.
     pub live: u64,
     /// How many tombstones it keeps.
     pub gone: u64,
 }
 
+/// A site's change log: its place and what it proves there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// Where it stands.
+    pub place: Place,
+    /// The proof of its live rows.
+    pub proof: Proof,
+}
+
 impl Log {
     /// The proof at its newest change.
     pub fn root(&self) -> Root {
-        self.proof.root(self.epoch, self.seq)
+        self.proof.root(self.place.epoch, self.place.seq)
     }
 }
 
@@ -92,20 +102,21 @@ impl Fold {
         if is_full(self.open.len(), self.bytes, body.as_deref()) {
             self.close();
         }
-        let seq = Seq(self.log.seq.0 + 1);
+        let Log { place, proof } = &mut self.log;
+        let seq = Seq(place.seq.0 + 1);
         if let Some((stored, before)) = stored.zip(before) {
-            self.touched.insert(self.log.proof.toggle(row, stored.seq, before));
-            self.log.live -= 1;
+            self.touched.insert(proof.toggle(row, stored.seq, before));
+            place.live = place.live.saturating_sub(1);
         } else if stored.is_some() {
-            self.log.gone -= 1;
+            place.gone = place.gone.saturating_sub(1);
         }
         if let Some(body) = &body {
-            self.touched.insert(self.log.proof.toggle(row, seq, body));
-            self.log.live += 1;
+            self.touched.insert(proof.toggle(row, seq, body));
+            place.live += 1;
         } else {
-            self.log.gone += 1;
+            place.gone += 1;
         }
-        self.log.seq = seq;
+        place.seq = seq;
         self.bytes += size(body.as_deref());
         self.open.push(Change { row, seq, body });
     }
@@ -115,8 +126,8 @@ impl Fold {
         self.bytes = 0;
         if let Some(first) = changes.first() {
             let prev = Seq(first.seq.0 - 1);
-            let root = Some(self.log.root());
-            self.deltas.push(Delta { epoch: self.log.epoch, prev, to: self.log.seq, root, changes });
+            let Place { epoch, seq: to, .. } = self.log.place;
+            self.deltas.push(Delta { epoch, prev, to, root: Some(self.log.root()), changes });
         }
     }
 }
@@ -158,17 +169,17 @@ pub enum Standing {
 }
 
 /// How a replica at `(epoch, seq)` stands to the log.
-pub fn standing(log: &Log, epoch: Epoch, seq: Seq) -> Standing {
-    if epoch == log.epoch {
+pub fn standing(place: &Place, epoch: Epoch, seq: Seq) -> Standing {
+    if epoch == place.epoch {
         return match seq {
-            seq if seq > log.seq => Standing::Ahead,
-            seq if seq < log.floor => Standing::Lost,
+            seq if seq > place.seq => Standing::Ahead,
+            seq if seq < place.floor => Standing::Lost,
             _ => Standing::Follows,
         };
     }
-    let fork = log.lineage.iter().find(|fork| fork.epoch == epoch);
+    let fork = place.lineage.iter().find(|fork| fork.epoch == epoch);
     match fork {
-        Some(fork) if seq <= fork.seq && seq >= log.floor => Standing::Follows,
+        Some(fork) if seq <= fork.seq && seq >= place.floor => Standing::Follows,
         _ => Standing::Lost,
     }
 }
@@ -179,8 +190,35 @@ pub const TOMBSTONE_KEEP_MS: i64 = 14 * 24 * 3_600_000;
 const TOMBSTONES_FREE: u64 = 1_000;
 
 /// How many of the newest tombstones may stay; `None` while they are no burden.
-pub fn tombstones_to_keep(log: &Log) -> Option<u64> {
-    (log.gone > 2 * log.live + TOMBSTONES_FREE).then_some(log.live)
+pub fn tombstones_to_keep(place: &Place) -> Option<u64> {
+    (place.gone > 2 * place.live + TOMBSTONES_FREE).then_some(place.live)
+}
+
+/// A parcel that is done with stays with the stations so long, in milliseconds: 14 days.
+pub const CLOSED_KEEP_MS: i64 = 14 * 24 * 3_600_000;
+
+/// Whether stations need this parcel: it may still be packed, or was done with not long ago.
+pub fn is_needed(parcel: &Parcel, now: Timestamp) -> bool {
+    let left = matches!(parcel.order_status, OrderStatus::Shipped | OrderStatus::Completed | OrderStatus::Cancelled);
+    let closed = left || parcel.status != ParcelStatus::Open;
+    !closed || now.since_ms(parcel.changed_at) <= CLOSED_KEEP_MS
+}
+
+/// What a hub last saw of a log, kept beside the database: a database that stands before it was restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// The log's life.
+    pub epoch: Epoch,
+    /// Its newest change.
+    pub seq: Seq,
+}
+
+/// Whether the log stands before something that was seen of it, or never was there.
+pub fn is_behind(place: &Place, seen: Seen) -> bool {
+    if seen.epoch == place.epoch {
+        return seen.seq > place.seq;
+    }
+    !place.lineage.iter().any(|fork| fork.epoch == seen.epoch)
 }
 
 #[cfg(test)]
@@ -191,7 +229,11 @@ mod tests {
 
     fn empty() -> Log {
         let proof = Proof::empty(&SiteId::parse("sz-1").unwrap());
-        Log { epoch: Epoch(7), lineage: Vec::new(), seq: Seq(0), floor: Seq(0), proof, live: 0, gone: 0 }
+        Log { place: place(), proof }
+    }
+
+    fn place() -> Place {
+        Place { epoch: Epoch(7), lineage: Vec::new(), seq: Seq(0), floor: Seq(0), live: 0, gone: 0 }
     }
 
     /// A station that applies deltas the plain way.
@@ -233,14 +275,15 @@ mod tests {
                 let wanted = step.into_iter().map(|(row, body)| (RowId(row), body)).collect();
                 let folded = fold(&log, &replica.0, wanted);
                 for delta in &folded.deltas {
-                    prop_assert_eq!(delta.prev, log.seq);
+                    prop_assert_eq!(delta.prev, log.place.seq);
                     replica.apply(delta);
-                    log.seq = delta.to;
+                    log.place.seq = delta.to;
                     prop_assert_eq!(delta.root, Some(replica.proof().root(delta.epoch, delta.to)));
                 }
                 let live = replica.0.values().filter(|row| row.body.is_some()).count() as u64;
-                prop_assert_eq!((folded.log.live, folded.log.gone), (live, replica.0.len() as u64 - live));
-                prop_assert_eq!(log.seq, folded.log.seq);
+                let after = &folded.log.place;
+                prop_assert_eq!((after.live, after.gone), (live, replica.0.len() as u64 - live));
+                prop_assert_eq!(log.place.seq, after.seq);
                 log = folded.log;
             }
         }
@@ -277,7 +320,7 @@ mod tests {
         let stored = BTreeMap::from([(row, Stored { seq: Seq(1), body: Some(b"old".to_vec()) })]);
         let mut log = empty();
         log.proof.toggle(row, Seq(1), b"old");
-        (log.seq, log.live) = (Seq(1), 1);
+        (log.place.seq, log.place.live) = (Seq(1), 1);
         let folded = fold(&log, &stored, BTreeMap::from([(row, Some(vec![0; BODY_MAX + 1]))]));
         assert_eq!(folded.oversize, [row]);
         assert_eq!(folded.deltas[0].changes, [Change { row, seq: Seq(2), body: None }]);
@@ -287,7 +330,7 @@ mod tests {
     #[test]
     fn a_position_goes_on_where_the_log_still_has_everything_after_it() {
         let lineage = vec![Fork { epoch: Epoch(6), seq: Seq(40) }, Fork { epoch: Epoch(5), seq: Seq(20) }];
-        let log = Log { lineage, seq: Seq(50), floor: Seq(10), ..empty() };
+        let place = Place { lineage, seq: Seq(50), floor: Seq(10), ..place() };
         for (epoch, seq, expected) in [
             (7, 50, Standing::Follows),
             (7, 10, Standing::Follows),
@@ -300,14 +343,23 @@ mod tests {
             (5, 9, Standing::Lost),
             (0, 0, Standing::Lost),
         ] {
-            assert_eq!(standing(&log, Epoch(epoch), Seq(seq)), expected, "{epoch} {seq}");
+            assert_eq!(standing(&place, Epoch(epoch), Seq(seq)), expected, "{epoch} {seq}");
         }
     }
 
     #[test]
     fn tombstones_are_thinned_only_when_they_outweigh_the_living() {
         for (live, gone, keep) in [(0, 1_000, None), (0, 1_001, Some(0)), (600, 2_200, None), (600, 2_201, Some(600))] {
-            assert_eq!(tombstones_to_keep(&Log { live, gone, ..empty() }), keep, "{live} {gone}");
+            assert_eq!(tombstones_to_keep(&Place { live, gone, ..place() }), keep, "{live} {gone}");
+        }
+    }
+
+    #[test]
+    fn a_log_before_what_was_seen_of_it_was_restored() {
+        let lineage = vec![Fork { epoch: Epoch(6), seq: Seq(40) }];
+        let place = Place { lineage, seq: Seq(50), ..place() };
+        for (epoch, seq, behind) in [(7, 50, false), (7, 51, true), (6, 45, false), (9, 1, true)] {
+            assert_eq!(is_behind(&place, Seen { epoch: Epoch(epoch), seq: Seq(seq) }), behind, "{epoch} {seq}");
         }
     }
 }
