@@ -50,9 +50,8 @@ statements! {
     ANY_DIRTY: Walk = "SELECT row_id FROM replica_dirty WHERE site = $1 LIMIT 1";
     /// Rows by rising change number.
     ROWS_AFTER: Walk = "SELECT row_id, seq, body FROM replica_row WHERE site = $1 AND seq > $2 ORDER BY seq LIMIT $3";
-    /// How many rows changed after a position, counted only up to a limit.
-    COUNT_AFTER: Walk = "SELECT COUNT(*) FROM \
-        (SELECT 1 FROM replica_row WHERE site = $1 AND seq > $2 ORDER BY seq LIMIT $3) AS later";
+    /// The row after so many that changed after a position.
+    ROW_BEYOND: Walk = "SELECT seq FROM replica_row WHERE site = $1 AND seq > $2 ORDER BY seq LIMIT 1 OFFSET $3";
     /// Live rows by rising row number.
     LIVE_ROWS: Walk = "SELECT row_id, seq, body FROM replica_row \
         WHERE site = $1 AND row_id > $2 AND body IS NOT NULL ORDER BY row_id LIMIT $3";
@@ -285,15 +284,12 @@ pub async fn rows_after(
     changes(ROWS_AFTER, &ROWS_AFTER.all(conn, query).await?)
 }
 
-/// How many rows changed after `seq`, counted no further than `limit`.
-pub async fn count_after(conn: &mut AnyConnection, site: &SiteId, seq: Seq, limit: u64) -> Result<u64, StoreError> {
-    let query = COUNT_AFTER
-        .query()
-        .bind(site.as_str())
-        .bind(seq.0.cast_signed())
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX));
-    let rows = COUNT_AFTER.all(conn, query).await?;
-    rows.first().map_or(Ok(0), |row| u64_at(COUNT_AFTER, row, 0))
+/// Whether `count` rows or more changed after `seq`.
+pub async fn has_after(conn: &mut AnyConnection, site: &SiteId, seq: Seq, count: u64) -> Result<bool, StoreError> {
+    let Some(beyond) = count.checked_sub(1) else { return Ok(true) };
+    let beyond = i64::try_from(beyond).unwrap_or(i64::MAX);
+    let query = ROW_BEYOND.query().bind(site.as_str()).bind(seq.0.cast_signed()).bind(beyond);
+    Ok(ROW_BEYOND.find(conn, query).await?.is_some())
 }
 
 /// Up to `limit` live rows after `row`, by row; `None` begins.
