@@ -1,5 +1,6 @@
 //! What every part of a running hub shares.
 
+use crate::accounts::actions::Desk;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::keys::HubKeys;
@@ -23,6 +24,8 @@ pub struct Inner {
     pub keys: HubKeys,
     /// The wall clock it works by.
     pub clock: Clock,
+    /// What the log-in remembers.
+    pub desk: Desk,
     /// What it measures.
     pub metrics: Metrics,
     /// Wakes the feed: something was marked in the change log. A missed wake only costs the feed's period.
@@ -51,6 +54,7 @@ impl App {
             db,
             keys,
             clock,
+            desk: Desk::default(),
             metrics: Metrics::default(),
             feed_wake: Notify::new(),
             live: broadcast::Sender::new(LIVE_BACKLOG),

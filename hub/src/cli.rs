@@ -2,6 +2,7 @@
 //!
 //! 0: done. 1: failed. 2: wrong use or configuration.
 
+use crate::accounts::cli::UserCommand;
 use crate::config::{Config, Settings};
 use crate::store::Db;
 use crate::{serve, telemetry};
@@ -32,6 +33,9 @@ enum Command {
     CheckConfig,
     /// Bring the database to this program's schema
     Migrate,
+    /// Manage accounts
+    #[command(subcommand)]
+    User(UserCommand),
 }
 
 /// Why the program ends with something other than 0.
@@ -85,6 +89,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
                 Ok(())
             }
             Command::Migrate => migrate(&config).await,
+            Command::User(command) => Ok(command.run(&serve::open(config).await?).await?),
         }
     })
 }

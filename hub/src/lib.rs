@@ -1,6 +1,7 @@
 //! Packline's hub: the order master, the sites' change logs, pages and API, and the broker for the stations.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod accounts;
 pub mod actor;
 pub mod app;
 pub mod broker;
@@ -14,6 +15,7 @@ pub mod keys;
 pub mod lifecycle;
 pub mod metrics;
 pub mod orders;
+pub mod pages;
 pub mod routes;
 pub mod scans;
 pub mod serve;

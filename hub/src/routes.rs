@@ -1,21 +1,68 @@
 //! Every URL of the hub on one page.
 
+use crate::accounts::api::gate;
 use crate::app::App;
-use crate::telemetry;
-use axum::Router;
-use axum::extract::State;
+use crate::pages::{assets, events, shell};
+use crate::{accounts, telemetry};
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
-use axum::middleware;
-use axum::routing::get;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::Redirect;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use utoipa::OpenApi;
+use utoipa::openapi::OpenApi as Document;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The largest body of a request that is not an upload, in bytes.
+const BODY_MAX: usize = 2 * 1024 * 1024;
 
 /// The whole web interface.
 pub fn router(app: App) -> Router {
+    let (api, document) = api();
+    Router::new()
+        .merge(api.route("/api/v1/openapi.json", get(async || Json(document))))
+        .merge(pages())
+        .merge(operations())
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(from_fn_with_state(app.clone(), gate))
+        .layer(from_fn_with_state(app.clone(), telemetry::request_line))
+        .with_state(app)
+}
+
+#[derive(OpenApi)]
+#[openapi(info(title = "Packline hub", description = "Orders, stations and scans. Errors are problem+json."))]
+struct Api;
+
+/// The JSON API and its description.
+pub fn api() -> (Router<App>, Document) {
+    OpenApiRouter::with_openapi(Api::openapi())
+        .routes(routes!(accounts::api::log_in))
+        .routes(routes!(accounts::api::log_out))
+        .routes(routes!(events::stream))
+        .split_for_parts()
+}
+
+/// Pages for people.
+fn pages() -> Router<App> {
+    Router::new()
+        .route("/", get(async || Redirect::to("/scans")))
+        .route("/assets/{name}", get(assets::asset))
+        .route("/login", get(accounts::pages::login).post(accounts::pages::log_in))
+        .route("/logout", post(accounts::pages::log_out))
+        .route("/account", get(accounts::pages::account).post(accounts::pages::change_password))
+        .route("/preferences", post(accounts::pages::preferences))
+        .fallback(shell::nowhere)
+        .layer(from_fn(shell::dress))
+}
+
+/// For whoever runs the hub.
+fn operations() -> Router<App> {
     Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(is_ready))
         .route("/metrics", get(metrics))
-        .layer(middleware::from_fn_with_state(app.clone(), telemetry::request_line))
-        .with_state(app)
 }
 
 /// Whether the hub can work: the store answers and nobody asked it to stop.

@@ -1,5 +1,6 @@
 //! A hub from start to stop: opens what it needs, starts its parts, waits, and ends them in order.
 
+use crate::accounts;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{BrokerChoice, Config};
@@ -8,6 +9,7 @@ use crate::lifecycle::{self, Ready};
 use crate::routes;
 use crate::store::Db;
 use anyhow::Context as _;
+use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -20,6 +22,7 @@ const STOP_LIMIT: Duration = Duration::from_secs(10);
 /// Runs a hub until it is asked to stop.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let app = open(config).await?;
+    accounts::actions::make_first(&app).await?;
     let mut parts: JoinSet<anyhow::Result<()>> = JoinSet::new();
     let ready = start(&app, &mut parts).await?;
     lifecycle::announce(&ready, app.config.ready_file.as_deref()).context("failed to announce readiness")?;
@@ -67,7 +70,7 @@ async fn start(app: &App, parts: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Re
 
 async fn serve_http(app: App, listener: TcpListener) -> anyhow::Result<()> {
     let stop = app.clone();
-    axum::serve(listener, routes::router(app))
+    axum::serve(listener, routes::router(app).into_make_service_with_connect_info::<SocketAddr>())
         .with_graceful_shutdown(async move { stop.stopped().await })
         .await
         .context("failed to serve pages and API")

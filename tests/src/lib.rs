@@ -1,2 +1,13 @@
-//! Packline's tests crate.
+//! A whole site on one machine: a hub, stations, scanners, couriers of bytes and of trouble.
+//!
+//! Everything here is real: programs are processes that can be killed, scanners are pseudo-terminals, brokers and
+//! databases are the ones a site would run. The demo, the benchmarks and the stories stand on it.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod clock;
+pub mod hub;
+pub mod postgres;
+pub mod program;
+pub mod scanner;
+pub mod station;
+pub mod wire;

@@ -11,6 +11,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "orders", include_str!("../../migrations/0001_orders.sql")),
     (2, "imports", include_str!("../../migrations/0002_imports.sql")),
     (3, "sync", include_str!("../../migrations/0003_sync.sql")),
+    (4, "accounts", include_str!("../../migrations/0004_accounts.sql")),
 ];
 
 pub(super) async fn run(pool: &AnyPool) -> Result<i64, StoreError> {

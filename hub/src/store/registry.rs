@@ -1,11 +1,11 @@
 //! Every SQL text of the hub. A test prepares all of them on both engines, another looks at how they read.
 
 use super::{Rows, Statement, changelog, ids};
-use crate::{fleet, sync};
+use crate::{accounts, fleet, sync};
 
 /// The statements of each module; a module with SQL adds its list here.
 pub fn statements() -> Vec<Statement> {
-    [ids::STATEMENTS, fleet::STATEMENTS, sync::STATEMENTS].concat()
+    [ids::STATEMENTS, accounts::STATEMENTS, fleet::STATEMENTS, sync::STATEMENTS].concat()
 }
 
 /// The statements over many rows of each module.

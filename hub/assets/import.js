@@ -1,0 +1,3 @@
+// While an import runs, the page reads itself again.
+
+setTimeout(() => location.reload(), 1000);

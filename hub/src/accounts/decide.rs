@@ -1,0 +1,122 @@
+//! When a password is good enough, when a session is over, when somebody has tried too often.
+
+use super::model::{AccountError, IDLE_MS, PASSWORD_MAX, PASSWORD_MIN, Password, SESSION_MS, StoredSession};
+use packline_protocol::time::{Moment, Timestamp};
+use std::collections::BTreeMap;
+
+/// Uses within this time are not written down again, in milliseconds.
+const USE_GRAIN_MS: i64 = 60_000;
+/// Wrong tries before a name or an address has to wait.
+const TRIES: u32 = 10;
+/// How long wrong tries count, in milliseconds.
+const TRY_MS: u64 = 15 * 60_000;
+/// The most names and addresses that are remembered.
+const REMEMBERED: usize = 10_000;
+
+pub fn acceptable(password: &Password) -> Result<(), AccountError> {
+    let text = password.text();
+    let fits = text.chars().count() >= PASSWORD_MIN && text.len() <= PASSWORD_MAX;
+    if fits { Ok(()) } else { Err(AccountError::Rules) }
+}
+
+/// What a session's use means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// It is in force.
+    Fine,
+    /// It is in force, and its last use should be written down.
+    Touch,
+    /// It is over.
+    Over,
+}
+
+pub fn use_of(session: &StoredSession, now: Timestamp) -> Use {
+    let (age, idle) = (now.since_ms(session.created_at), now.since_ms(session.used_at));
+    if age > SESSION_MS || idle > IDLE_MS {
+        Use::Over
+    } else if idle > USE_GRAIN_MS {
+        Use::Touch
+    } else {
+        Use::Fine
+    }
+}
+
+/// Wrong tries by name and by address.
+#[derive(Debug, Default)]
+pub struct Tries(BTreeMap<String, (u32, Moment)>);
+
+impl Tries {
+    /// Refuses when any of these has been wrong too often of late.
+    pub fn check(&self, keys: &[&str], now: Moment) -> Result<(), AccountError> {
+        let waits = keys.iter().filter_map(|key| self.0.get(*key)).filter(|(wrong, _)| *wrong >= TRIES);
+        let wait_ms = waits.map(|(_, last)| TRY_MS.saturating_sub(now.since_ms(*last))).max().unwrap_or(0);
+        if wait_ms == 0 { Ok(()) } else { Err(AccountError::TooMany { wait_s: wait_ms.div_ceil(1_000) }) }
+    }
+
+    /// One more wrong try.
+    pub fn wrong(&mut self, keys: &[&str], now: Moment) {
+        self.0.retain(|_, (_, last)| now.since_ms(*last) < TRY_MS);
+        for key in keys {
+            if self.0.len() >= REMEMBERED {
+                break;
+            }
+            let (wrong, last) = self.0.entry((*key).to_owned()).or_insert((0, now));
+            (*wrong, *last) = (wrong.saturating_add(1), now);
+        }
+    }
+
+    /// A right one clears the name, not the address.
+    pub fn right(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::accounts::model::UserName;
+
+    #[test]
+    fn a_password_needs_twelve_characters_of_any_script() {
+        for (text, good) in
+            [("short", false), ("elevenchars", false), ("twelve chars", true), ("一二三四五六七八九十甲乙", true)]
+        {
+            assert_eq!(acceptable(&Password::new(text)).is_ok(), good, "{text}");
+        }
+        assert!(acceptable(&Password::new("x".repeat(PASSWORD_MAX + 1))).is_err());
+    }
+
+    #[test]
+    fn a_session_ends_by_rest_and_by_age() {
+        let session = |created, used| StoredSession {
+            user: UserName::parse("admin").unwrap(),
+            created_at: Timestamp(created),
+            used_at: Timestamp(used),
+        };
+        for (created, used, now, expected) in [
+            (0, 0, 1_000, Use::Fine),
+            (0, 0, USE_GRAIN_MS + 1, Use::Touch),
+            (0, 0, IDLE_MS, Use::Touch),
+            (0, 0, IDLE_MS + 1, Use::Over),
+            (0, SESSION_MS, SESSION_MS, Use::Fine),
+            (0, SESSION_MS, SESSION_MS + 1, Use::Over),
+        ] {
+            assert_eq!(use_of(&session(created, used), Timestamp(now)), expected, "{created} {used} {now}");
+        }
+    }
+
+    #[test]
+    fn ten_wrong_tries_make_a_name_wait_and_a_right_one_clears_it() {
+        let mut tries = Tries::default();
+        for second in 0..10 {
+            assert_eq!(tries.check(&["admin", "10.0.0.9"], Moment(second * 1_000)), Ok(()));
+            tries.wrong(&["admin", "10.0.0.9"], Moment(second * 1_000));
+        }
+        assert_eq!(tries.check(&["admin", "10.0.0.8"], Moment(10_000)), Err(AccountError::TooMany { wait_s: 899 }));
+        assert_eq!(tries.check(&["other", "10.0.0.9"], Moment(10_000)), Err(AccountError::TooMany { wait_s: 899 }));
+        assert_eq!(tries.check(&["other", "10.0.0.8"], Moment(10_000)), Ok(()));
+        assert_eq!(tries.check(&["admin", "10.0.0.9"], Moment(9_000 + TRY_MS)), Ok(()));
+        tries.right("admin");
+        assert_eq!(tries.check(&["admin"], Moment(10_000)), Ok(()));
+    }
+}

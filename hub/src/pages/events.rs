@@ -1,0 +1,26 @@
+//! Live events for pages that are open. Nothing relies on them: a page that missed some shows the rest.
+
+use crate::app::App;
+use axum::extract::State;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures::{Stream, StreamExt as _};
+use std::convert::Infallible;
+use std::time::Duration;
+use tokio_stream::wrappers::BroadcastStream;
+
+/// How often a silent stream says that it is alive.
+const ALIVE: Duration = Duration::from_secs(10);
+
+/// Live events
+///
+/// A stream of server-sent events: `scan`, `station`, `order`, `import`. It ends when the hub stops.
+#[utoipa::path(get, path = "/api/v1/events", tag = "events",
+    responses((status = 200, description = "text/event-stream", content_type = "text/event-stream", body = String)))]
+pub async fn stream(State(app): State<App>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let live = BroadcastStream::new(app.watch_live());
+    // A page that is too slow misses events and goes on with the next.
+    let events = live
+        .filter_map(async |event| event.ok())
+        .map(|event| Ok(Event::default().event(event.kind).data(event.data.to_string())));
+    Sse::new(events.take_until(async move { app.stopped().await })).keep_alive(KeepAlive::new().interval(ALIVE))
+}

@@ -1,0 +1,19 @@
+//! What all pages share: the frame around them, their words, how they say times and states.
+//!
+//! The pages themselves are in their domains' `pages.rs`.
+
+pub mod assets;
+pub mod events;
+pub mod mark;
+pub mod shell;
+pub mod text;
+pub mod time;
+
+use crate::error::{Error, Kind, Result};
+use askama::Template;
+use axum::response::Html;
+
+/// A page as HTML.
+pub fn render(page: &impl Template) -> Result<Html<String>> {
+    page.render().map(Html).map_err(|cause| Error::new(Kind::Internal, "failed to render the page").because(cause))
+}
