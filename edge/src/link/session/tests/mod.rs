@@ -549,7 +549,8 @@ fn a_replica_that_was_lost_starts_from_nothing() {
 
 #[test]
 fn a_twin_is_told_of_until_the_hub_welcomes_this_station_again() {
-    let mut bench = story(fresh(0), &[("twin", "alarm duplicate-identity"), ("up", "hello"), ("welcome 0", "acked 0 0")]);
+    let mut bench =
+        story(fresh(0), &[("twin", "alarm duplicate-identity"), ("up", "hello"), ("welcome 0", "acked 0 0")]);
     assert_eq!(bench.alarms(), ["duplicate-identity"]);
     bench.tell("+60000");
     assert!(bench.alarms().is_empty());
