@@ -1,11 +1,15 @@
 //! How a station proves that it talks to its hub: TLS with ring, and either the hub's own CA or the system's.
 
+use crate::clock;
+use packline_protocol::time::Timestamp;
 use rustls::crypto::ring;
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::time_provider::TimeProvider;
 use rustls::{ClientConfig, RootCertStore};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Why TLS cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -31,13 +35,27 @@ pub enum TlsError {
 }
 
 /// A client configuration that trusts the CA certificates in `ca_file`, or the system's when there is none.
-pub fn client_config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, TlsError> {
-    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+///
+/// A station without a clock battery may start in the past and would find every certificate not yet valid, so
+/// certificates are judged at `no_earlier` at least: the last time the hub told.
+pub fn client_config(ca_file: Option<&Path>, no_earlier: Timestamp) -> Result<Arc<ClientConfig>, TlsError> {
+    let clock = Arc::new(NotBefore(no_earlier));
+    let mut config = ClientConfig::builder_with_details(Arc::new(ring::default_provider()), clock)
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots(ca_file)?)
         .with_no_client_auth();
     config.alpn_protocols = vec![b"mqtt".to_vec()];
     Ok(Arc::new(config))
+}
+
+#[derive(Debug)]
+struct NotBefore(Timestamp);
+
+impl TimeProvider for NotBefore {
+    fn current_time(&self) -> Option<UnixTime> {
+        let ms = clock::wall().max(self.0).0;
+        Some(UnixTime::since_unix_epoch(Duration::from_millis(u64::try_from(ms).ok()?)))
+    }
 }
 
 fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, TlsError> {

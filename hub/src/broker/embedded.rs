@@ -364,3 +364,75 @@ fn listener(address: SocketAddr) -> rmqtt::Result<Listener> {
         .bind()?
         .tcp()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn doorkeeper(secret: &Secret) -> Doorkeeper {
+        Doorkeeper { directory: Arc::default(), hub: secret.hash(), counters: Arc::default(), peers: Arc::default() }
+    }
+
+    fn supervisor(life: &Life, secret: &Secret) -> (Supervisor, mpsc::Sender<Order>) {
+        let (orders, received) = mpsc::channel(1);
+        let supervisor = Supervisor {
+            address: life.address,
+            doorkeeper: doorkeeper(secret),
+            secret: secret.clone(),
+            probe_every: Duration::from_millis(1),
+            now: Arc::default(),
+            orders: received,
+        };
+        (supervisor, orders)
+    }
+
+    async fn life(secret: &Secret) -> Life {
+        Life::begin((Ipv4Addr::LOCALHOST, 0).into(), doorkeeper(secret)).await.unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_broker_that_ends_is_started_again_on_the_same_port() {
+        let secret = Secret::random();
+        let life = life(&secret).await;
+        let (supervisor, orders) = supervisor(&life, &secret);
+        let (address, now) = (life.address, supervisor.now.clone());
+        let counters = supervisor.doorkeeper.counters.clone();
+        life.task.abort();
+        let running = tokio::spawn(supervisor.run(life));
+        tokio::time::timeout(Duration::from_secs(30), async {
+            while counters.restarts.load(Ordering::Relaxed) == 0 || !probe::answers(address, &secret).await {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await
+        .expect("the broker runs again");
+        assert!(get(&now).is_some());
+        drop(orders);
+        running.await.unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_broker_that_answers_nobody_is_given_up() {
+        let secret = Secret::random();
+        let mut life = life(&secret).await;
+        let (mut supervisor, _orders) = supervisor(&life, &Secret::random());
+        assert_eq!(supervisor.watch(&mut life).await, Some("stopped answering"));
+        life.end().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_broker_that_answers_is_left_alone_until_it_shall_end() {
+        let secret = Secret::random();
+        let mut life = life(&secret).await;
+        let address = life.address;
+        let (mut supervisor, orders) = supervisor(&life, &secret);
+        let later = async {
+            for _ in 0..50 {
+                assert!(probe::answers(address, &secret).await);
+            }
+            orders.send(Order::Shutdown).await.unwrap();
+        };
+        assert_eq!(tokio::join!(supervisor.watch(&mut life), later), (None, ()));
+        life.end().await;
+    }
+}

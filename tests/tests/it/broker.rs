@@ -2,6 +2,7 @@
 
 mod kit;
 mod own;
+mod tls;
 
 use bytes::Bytes;
 use kit::{Kind, Kit, Station, patiently};

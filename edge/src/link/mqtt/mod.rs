@@ -265,3 +265,27 @@ impl Drop for Link {
 fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_their_limit_and_are_random_below_it() {
+        let backoff = Backoff::default();
+        for (failures, refused, random, pause_ms) in [
+            (0, false, 0, 0),
+            (0, false, 499, 499),
+            (1, false, 1_000, 1_000),
+            (1, false, 1_001, 0),
+            (7, false, 60_000, 60_000),
+            (7, false, 60_001, 0),
+            (u32::MAX, false, 60_000, 60_000),
+            (u32::MAX, true, 300_000, 300_000),
+            (u32::MAX, true, 300_001, 0),
+        ] {
+            let pause = backoff.pause(failures, refused, random);
+            assert_eq!(pause, Duration::from_millis(pause_ms), "{failures} {refused} {random}");
+        }
+    }
+}

@@ -41,13 +41,18 @@ pub struct Kit {
 
 impl Kit {
     pub async fn embedded() -> Self {
+        Self::embedded_with(|_| {}).await
+    }
+
+    pub async fn embedded_with(change: impl FnOnce(&mut EmbeddedConfig)) -> Self {
         let secrets = secrets();
         let directory = Arc::new(Directory::default());
         for (station, site, secret) in &secrets {
             let (station, site, secret) = (station.clone(), site.clone(), secret.hash());
             directory.put(StationCredential { station, site, secret });
         }
-        let config = EmbeddedConfig::plain(([127, 0, 0, 1], 0).into());
+        let mut config = EmbeddedConfig::plain(([127, 0, 0, 1], 0).into());
+        change(&mut config);
         let broker = Embedded::start(config, directory).await.unwrap();
         let address = broker.listening();
         Self { kind: Kind::Embedded, broker: Broker::Embedded(broker), address, secrets, mosquitto: None }
