@@ -114,8 +114,9 @@ impl Follower {
         if delta.epoch != told {
             return true;
         }
+        let proven = delta.root.is_some();
         match self.queue.offer(delta) {
-            Place::Ready => self.range.progress(step.now),
+            Place::Ready => self.range.progress(proven, step.now),
             Place::Gap if !self.arriving => self.range.missing(Cause::Gap, step.now, step.dice),
             Place::Gap | Place::Known => {}
         }

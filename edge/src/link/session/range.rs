@@ -4,6 +4,7 @@
 //! it asks. A station that has just connected asks at once: its moment is random already.
 
 use super::dice::Dice;
+use packline_protocol::downlink::RANGE_DELTAS_MAX;
 use packline_protocol::time::Moment;
 
 /// How long the head may be ahead before that means a lost delta.
@@ -34,6 +35,8 @@ pub(super) struct Range {
     deadline: Option<Moment>,
     asked: Option<Moment>,
     failures: u32,
+    /// Unproven deltas since the last request: that many make a full stage, and the next is asked for.
+    parts: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -49,7 +52,7 @@ impl Range {
 
     /// Nothing is missing.
     pub(super) fn satisfied(&mut self) {
-        (self.plan, self.deadline, self.failures) = (None, None, 0);
+        (self.plan, self.deadline, self.failures, self.parts) = (None, None, 0, 0);
     }
 
     /// The connection is gone, and with it the answer.
@@ -57,11 +60,18 @@ impl Range {
         *self = Self::default();
     }
 
-    /// Part of an answer came.
-    pub(super) fn progress(&mut self, now: Moment) {
-        if self.deadline.is_some() {
-            self.failures = 0;
+    /// Part of an answer came. A long answer comes in stages of unproven deltas; the next stage is asked for at once.
+    pub(super) fn progress(&mut self, proven: bool, now: Moment) {
+        if self.deadline.is_none() {
+            return;
+        }
+        self.failures = 0;
+        self.parts += usize::from(!proven);
+        if self.parts < RANGE_DELTAS_MAX {
             self.deadline = Some(now.plus_ms(ANSWER_WAIT_MS));
+        } else {
+            (self.deadline, self.parts) = (None, 0);
+            self.plan = Some(Plan { cause: Cause::Arrival, due: now });
         }
     }
 
@@ -95,7 +105,7 @@ impl Range {
         }
         let due = self.plan.is_some_and(|plan| plan.due <= now);
         if due {
-            (self.plan, self.asked) = (None, Some(now));
+            (self.plan, self.asked, self.parts) = (None, Some(now), 0);
             self.deadline = Some(now.plus_ms(ANSWER_WAIT_MS));
         }
         due
@@ -136,7 +146,7 @@ mod tests {
         range.missing(Cause::Arrival, Moment(0), &mut dice);
         assert!(range.is_due(Moment(0), &mut dice));
         for part in 1..20 {
-            range.progress(Moment(part * 4_000));
+            range.progress(part > 3, Moment(part * 4_000));
             assert!(!range.is_due(Moment(part * 4_000), &mut dice));
         }
         let (mut at, mut pauses) = (76_000, Vec::new());
@@ -146,6 +156,19 @@ mod tests {
             at = next;
         }
         assert!(pauses[0] < 10_000 && pauses[7] > 30_000 && pauses[7] <= 65_000, "{pauses:?}");
+    }
+
+    #[test]
+    fn a_full_stage_of_a_long_answer_asks_for_the_next_at_once() {
+        let (mut range, mut dice) = (Range::default(), Dice::new(1));
+        range.missing(Cause::Arrival, Moment(0), &mut dice);
+        for stage in 0..3 {
+            assert!(range.is_due(Moment(stage), &mut dice));
+            for part in 1..=RANGE_DELTAS_MAX {
+                assert!(!range.is_due(Moment(stage), &mut dice), "part {part}");
+                range.progress(false, Moment(stage));
+            }
+        }
     }
 
     #[test]
