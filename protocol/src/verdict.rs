@@ -226,6 +226,12 @@ reasons! {
     /// A rule says ask.
     RuleAsk = "rule_ask", Ask, "规则要求确认", "A rule says ask",
         do "叫主管", "Call the supervisor", clears "规则条件不再满足", "the rule no longer applies";
+    /// The disk has no space for the record, or does not work.
+    StorageFull = "storage_full", Ask, "存储已满或损坏，无法记录", "Storage is full or broken: nothing can be recorded",
+        do "暂停放行，叫主管", "Let nothing go and call the supervisor", clears "存储恢复", "the disk takes records again";
+    /// The station cannot read its own copy of the orders.
+    ReplicaUnreadable = "replica_unreadable", Ask, "本地数据无法读取", "The local order data cannot be read",
+        do "叫主管，等待数据重新下载", "Call the supervisor and wait for the data to be fetched again", clears "数据重新下载完成", "the data is fetched again";
 }
 
 #[cfg(test)]

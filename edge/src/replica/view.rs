@@ -33,6 +33,12 @@ pub struct View {
     codes: ReadOnlyTable<(u64, u64), ()>,
 }
 
+impl std::fmt::Debug for View {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("View").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
 /// What is decoded once and kept, until its row changes.
 #[derive(Clone)]
 pub(super) struct Knowledge {

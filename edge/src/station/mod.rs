@@ -1,1 +1,19 @@
 //! One scan, top to bottom.
+//!
+//! [`Station`] is the core: scans, durable records, acknowledgements and time come in, what is to be said and written
+//! goes out; it does no IO but look-ups in the replica. [`thread`] runs it on one thread fed by one queue. Red and amber
+//! are said at once; green only when the record is durable and the facts still hold.
+//! Deliberately absent: what scanners, lamps and pages do with an answer.
+
+mod answer;
+mod core;
+mod identify;
+pub mod thread;
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub use self::core::{Output, Station, StationSettings, Ticket};
+pub use answer::{Answer, ReasonShown, Stage};
+pub use identify::{Identified, identify};
+pub use view::{Language, LinkView, Notice, PanelView, ScannerView};

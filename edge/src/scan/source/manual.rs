@@ -1,10 +1,9 @@
 //! Codes typed or pasted on the bench page.
 
-use super::{Frame, SourceEvent};
+use super::{EventSender, Frame, SourceEvent};
 use crate::scan::config::MANUAL;
 use packline_protocol::id::ScannerId;
 use packline_protocol::time::Moment;
-use std::sync::mpsc::Sender;
 
 /// The longest text a person may enter, in bytes. Longer codes are scanned.
 pub const ENTRY_BYTES_MAX: usize = 512;
@@ -13,7 +12,7 @@ pub const ENTRY_BYTES_MAX: usize = 512;
 #[derive(Debug, Clone)]
 pub struct ManualEntry {
     scanner: ScannerId,
-    events: Sender<SourceEvent>,
+    events: EventSender,
 }
 
 /// Why an entered text is no scan.
@@ -41,8 +40,8 @@ pub enum EntryError {
 
 impl ManualEntry {
     /// An entry box that sends to `events`.
-    pub fn new(events: Sender<SourceEvent>) -> Self {
-        Self { scanner: ScannerId::parse(MANUAL).expect("the name is a scanner name"), events }
+    pub fn new(events: impl Into<EventSender>) -> Self {
+        Self { scanner: ScannerId::parse(MANUAL).expect("the name is a scanner name"), events: events.into() }
     }
 
     /// Enters a text as if it had been scanned at `at`; blanks around it are dropped.

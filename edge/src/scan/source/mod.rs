@@ -27,6 +27,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 use tracing::{error, warn};
@@ -132,6 +133,39 @@ pub fn write_once(scanner: &ScannerConfig, bytes: &[u8]) -> Result<(), OfflineRe
 /// How long a stop waits for devices to be closed. A name server that does not answer holds a thread longer.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
 
+/// The way of events to the one consumer of the station, whatever else its queue carries. Cheap to clone.
+#[derive(Clone)]
+pub struct EventSender(Arc<dyn Fn(SourceEvent) -> Result<(), Closed> + Send + Sync>);
+
+/// Nobody listens any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("nobody listens any more")]
+pub struct Closed;
+
+impl EventSender {
+    /// Sends each event by `send`, which must not block.
+    pub fn new(send: impl Fn(SourceEvent) -> Result<(), Closed> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(send))
+    }
+
+    /// Sends an event; an error says that nobody listens any more.
+    pub fn send(&self, event: SourceEvent) -> Result<(), Closed> {
+        (self.0)(event)
+    }
+}
+
+impl From<Sender<SourceEvent>> for EventSender {
+    fn from(events: Sender<SourceEvent>) -> Self {
+        Self::new(move |event| events.send(event).map_err(|_| Closed))
+    }
+}
+
+impl fmt::Debug for EventSender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EventSender")
+    }
+}
+
 /// The running sources of a station. Dropping it stops them and waits until their devices are closed.
 #[derive(Debug)]
 pub struct Sources {
@@ -140,7 +174,7 @@ pub struct Sources {
     running: Option<Sender<()>>,
     ended: Receiver<()>,
     writers: BTreeMap<ScannerId, ScannerWriter>,
-    events: Sender<SourceEvent>,
+    events: EventSender,
 }
 
 /// Why a source could not be started.
@@ -157,10 +191,10 @@ pub struct StartError {
 impl Sources {
     /// Starts one source for each scanner; their events go to `events`. The settings are taken as checked
     /// ([`super::config::problems`] found none). A scanner that is not there is waited for, not refused.
-    pub fn start(scanners: &[ScannerConfig], events: Sender<SourceEvent>) -> Result<Self, StartError> {
+    pub fn start(scanners: &[ScannerConfig], events: impl Into<EventSender>) -> Result<Self, StartError> {
         let (running, ended) = channel();
         let stop = retry::Stop::default();
-        let mut sources = Self { stop, running: Some(running), ended, writers: BTreeMap::new(), events };
+        let mut sources = Self { stop, running: Some(running), ended, writers: BTreeMap::new(), events: events.into() };
         for scanner in scanners {
             sources.spawn(scanner).map_err(|cause| StartError { scanner: scanner.id.clone(), cause })?;
         }

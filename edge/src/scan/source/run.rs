@@ -2,14 +2,13 @@
 
 use super::retry::{Backoff, Stop};
 use super::writer::ScannerWriter;
-use super::{Counters, Frame, OfflineReason, SourceEvent};
+use super::{Closed, Counters, EventSender, Frame, OfflineReason, SourceEvent};
 use crate::clock;
 use crate::panel::scanner::driver;
 use crate::scan::config::ScannerConfig;
 use crate::scan::frame::{Framer, Output};
 use packline_protocol::time::Moment;
 use std::io::Write;
-use std::sync::mpsc::Sender;
 use std::time::Duration;
 use tracing::{debug, info, warn};
 
@@ -49,7 +48,7 @@ pub(super) enum Read {
 pub(super) struct Source {
     config: ScannerConfig,
     device: Box<dyn Device>,
-    events: Sender<SourceEvent>,
+    events: EventSender,
     writer: ScannerWriter,
     stop: Stop,
     framer: Framer,
@@ -60,14 +59,11 @@ pub(super) struct Source {
     reported_at: Moment,
 }
 
-/// Nobody listens any more.
-struct Closed;
-
 impl Source {
     pub(super) fn new(
         config: ScannerConfig,
         device: Box<dyn Device>,
-        events: Sender<SourceEvent>,
+        events: EventSender,
         writer: ScannerWriter,
         stop: Stop,
     ) -> Self {
@@ -217,6 +213,6 @@ impl Source {
     }
 
     fn send(&self, event: SourceEvent) -> Result<(), Closed> {
-        self.events.send(event).map_err(|_| Closed)
+        self.events.send(event)
     }
 }

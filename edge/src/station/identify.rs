@@ -1,0 +1,116 @@
+//! What the codes of one scan stand for: read, put to the vote, looked up.
+
+use crate::replica::{Lookup, Replica, ReplicaError, View};
+use packline_protocol::code::{CodeError, CodeKind, Courier, Entry, ScanCode, Vote, canonical, vote};
+use packline_protocol::facts::{CodeClass, CodeRole, Parcel};
+use std::sync::Arc;
+
+/// The longest code text that a record keeps, in characters; the raw bytes beside it are whole.
+const TEXT_MAX: usize = 128;
+
+/// What the codes of one scan stand for.
+#[derive(Debug)]
+pub struct Identified {
+    /// What the code turned out to be.
+    pub class: CodeClass,
+    /// The code in canonical form; empty for a no-read.
+    pub text: String,
+    /// The parcel, when there is exactly one.
+    pub parcel: Option<Box<Parcel>>,
+    /// Couriers whose numbers look like this one, when a waybill was scanned.
+    pub hints: Vec<String>,
+    /// A bench code: not to be judged.
+    pub bench: Option<CodeKind>,
+    /// The state of the replica that said so.
+    pub view: Arc<View>,
+}
+
+/// Identifies a scan by the codes of its frame; none means that nothing was read.
+pub fn identify(codes: &[Vec<u8>], entry: Entry, replica: &Replica) -> Result<Identified, ReplicaError> {
+    let read: Vec<Result<ScanCode, CodeError>> = codes.iter().map(|code| ScanCode::parse(code, entry)).collect();
+    let readable: Vec<ScanCode> = read.into_iter().flatten().collect();
+    let Some(vote) = vote(&readable) else {
+        // A frame without codes is a no-read; codes that break their own symbology's rules are no parcel's.
+        let class = if codes.is_empty() { CodeClass::NoRead } else { CodeClass::NotAParcel };
+        let text = codes.first().map(|code| shortened(&String::from_utf8_lossy(code))).unwrap_or_default();
+        return Ok(Identified { class, text, parcel: None, hints: Vec::new(), bench: None, view: replica.view() });
+    };
+    match vote {
+        Vote::One(index) => one(&readable, index, replica),
+        Vote::NoParcel(index) => one(&readable, index, replica),
+        Vote::Several(indices) => several(&readable, &indices, replica),
+    }
+}
+
+fn one(codes: &[ScanCode], index: usize, replica: &Replica) -> Result<Identified, ReplicaError> {
+    let code = codes.get(index).expect("the vote chose one of these codes");
+    let keys = code.lookup_keys();
+    let (view, found) = replica.lookup(&keys)?;
+    let class = class(code, &keys, &found);
+    let bench = matches!(code.kind, CodeKind::Action(_) | CodeKind::Badge(_) | CodeKind::Reason(_));
+    let parcel = match found {
+        Lookup::One(parcel) => Some(parcel),
+        Lookup::None | Lookup::Many(_) => None,
+    };
+    let hints = hints(code, &keys, parcel.as_deref());
+    let text = shortened(keys.first().map_or(&code.text, |key| key));
+    let text = if class == CodeClass::NoRead { String::new() } else { text };
+    Ok(Identified { class, text, parcel, hints, bench: bench.then(|| code.kind.clone()), view })
+}
+
+/// Codes that name different numbers: only when all that are known stand for the same parcel is it that parcel.
+fn several(codes: &[ScanCode], indices: &[usize], replica: &Replica) -> Result<Identified, ReplicaError> {
+    let mut known: Option<Identified> = None;
+    let mut unknown = None;
+    for index in indices {
+        let found = one(codes, *index, replica)?;
+        match (&found.class, &known) {
+            (CodeClass::Parcel, None) => known = Some(found),
+            (CodeClass::Parcel, Some(first)) if same_parcel(first, &found) => {}
+            (CodeClass::Parcel | CodeClass::Ambiguous, _) => return Ok(ambiguous(found)),
+            _ => unknown = unknown.or(Some(found)),
+        }
+    }
+    Ok(known.or(unknown).expect("the vote named several codes"))
+}
+
+fn same_parcel(one: &Identified, other: &Identified) -> bool {
+    one.parcel.as_ref().map(|parcel| parcel.id) == other.parcel.as_ref().map(|parcel| parcel.id)
+}
+
+fn ambiguous(found: Identified) -> Identified {
+    Identified { class: CodeClass::Ambiguous, parcel: None, hints: Vec::new(), ..found }
+}
+
+fn class(code: &ScanCode, keys: &[String], found: &Lookup) -> CodeClass {
+    match (&code.kind, found) {
+        (CodeKind::NoRead, _) => CodeClass::NoRead,
+        (CodeKind::Action(_) | CodeKind::Badge(_) | CodeKind::Reason(_), _) => CodeClass::NotAParcel,
+        (CodeKind::NotAWaybill(_), _) => CodeClass::NotAParcel,
+        (_, Lookup::One(_)) => CodeClass::Parcel,
+        (_, Lookup::Many(_)) => CodeClass::Ambiguous,
+        (CodeKind::Item(_), Lookup::None) => CodeClass::Item,
+        // It may be a product, or a parcel that is not known here: nobody can tell.
+        (CodeKind::Ambiguous { .. }, Lookup::None) => CodeClass::Ambiguous,
+        (CodeKind::Gs1(_) | CodeKind::DigitalLink(_), Lookup::None) if code.gtin().is_some() => CodeClass::Item,
+        (CodeKind::DigitalLink(_), Lookup::None) if keys.is_empty() => CodeClass::NotAParcel,
+        (CodeKind::Gs1(_) | CodeKind::DigitalLink(_) | CodeKind::Number(_), Lookup::None) => CodeClass::Unknown,
+    }
+}
+
+/// A number that is not the parcel's waybill says nothing about its courier, whatever it looks like.
+fn hints(code: &ScanCode, keys: &[String], parcel: Option<&Parcel>) -> Vec<String> {
+    let other_role = parcel.is_some_and(|parcel| {
+        let scanned = parcel.codes.iter().find(|known| keys.contains(&known.text));
+        scanned.is_some_and(|known| known.kind != CodeRole::Waybill)
+    });
+    if other_role {
+        return Vec::new();
+    }
+    code.courier_hints().into_iter().map(Courier::name).map(str::to_owned).collect()
+}
+
+fn shortened(text: &str) -> String {
+    let plain: String = text.chars().take(TEXT_MAX * 2).collect();
+    canonical(&plain).chars().take(TEXT_MAX).collect()
+}

@@ -1,0 +1,128 @@
+//! What the bench page shows: one picture of the station, replaced whole whenever something changes.
+//!
+//! The page is somebody else's; it takes pictures from a watch channel and sends what people do into the station's
+//! queue ([`super::thread::StationHandle`]).
+
+use super::answer::Answer;
+use packline_protocol::id::{Revision, ScannerId, SiteId, StationId};
+use packline_protocol::time::Timestamp;
+use packline_protocol::uplink::{Alarm, ReplicaState};
+use serde::Serialize;
+
+/// The language of the bench page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Language {
+    /// 中文
+    #[default]
+    Zh,
+    /// English.
+    En,
+}
+
+impl Language {
+    /// The other one.
+    pub fn other(self) -> Self {
+        match self {
+            Self::Zh => Self::En,
+            Self::En => Self::Zh,
+        }
+    }
+}
+
+/// One picture of the station.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PanelView {
+    /// Rises with every picture; a page that reconnects knows whether it missed one.
+    pub version: u64,
+    /// This daemon's life, as text; a page of another life reloads.
+    pub boot: String,
+    /// This station.
+    pub station: StationId,
+    /// Its site.
+    pub site: SiteId,
+    /// What people call the site; may be empty.
+    pub site_title: String,
+    /// The answer to look at; absent when nothing was scanned yet or it was acknowledged.
+    pub answer: Option<Answer>,
+    /// The last answers, newest first, the current one among them.
+    pub recent: Vec<Answer>,
+    /// Something to tell the packer that is no answer.
+    pub notice: Option<Notice>,
+    /// The language people chose.
+    pub language: Language,
+    /// The scanners.
+    pub scanners: Vec<ScannerView>,
+    /// The link to the hub.
+    pub link: LinkView,
+    /// Where the replica stands.
+    pub replica: ReplicaState,
+    /// The rule set that is judged by.
+    pub revision: Revision,
+    /// How old its knowledge is, in milliseconds; absent when that is not known.
+    pub age_ms: Option<u64>,
+    /// Whether it is so old that nothing is released.
+    pub stale: bool,
+    /// Records that the hub has not acknowledged.
+    pub backlog: u64,
+    /// How full the journal's space is, in percent.
+    pub journal_percent: u8,
+    /// What a person should know.
+    pub alarms: Vec<Alarm>,
+    /// Scans since the daemon started, by answer.
+    pub counts: Counts,
+    /// The station's wall clock.
+    pub wall: Timestamp,
+    /// Whether that clock is known to be right.
+    pub wall_trusted: bool,
+}
+
+/// Scans since the daemon started, by answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Counts {
+    /// Released.
+    pub release: u64,
+    /// Asked.
+    pub ask: u64,
+    /// Stopped.
+    pub stop: u64,
+    /// Of all these, second looks.
+    pub repeat: u64,
+}
+
+/// Something to tell the packer that is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Notice {
+    /// A stable name.
+    pub key: &'static str,
+    /// In Chinese.
+    pub zh: &'static str,
+    /// In English.
+    pub en: &'static str,
+}
+
+/// One scanner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ScannerView {
+    /// Which.
+    pub scanner: ScannerId,
+    /// Whether it is there.
+    pub online: bool,
+    /// Why it is not there; empty when it is.
+    pub why: String,
+    /// Whether it waits for a stop to be acknowledged.
+    pub locked: bool,
+    /// Frames read since the daemon started.
+    pub frames: u64,
+    /// Frames refused as noise, overlong or broken.
+    pub refused: u64,
+}
+
+/// The link to the hub.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct LinkView {
+    /// Whether the broker and the hub answer.
+    pub up: bool,
+    /// What the link is doing, in a few words, for people: `connecting`, `catching up to 4711`, `snapshot 3/12`.
+    pub doing: String,
+}
