@@ -9,8 +9,6 @@ mod answer;
 mod core;
 mod identify;
 pub mod thread;
-#[cfg(test)]
-mod tests;
 mod view;
 
 pub use self::core::{Output, Station, StationSettings, Ticket};
