@@ -35,9 +35,10 @@ const TOP: [&str; 15] = [
 const FOUNDATION: [&str; 8] = ["api", "broker", "effects", "outbound", "pages", "projections", "store", "sync"];
 
 /// The files a domain's folder may hold.
-const ROLES: [&str; 10] = [
+const ROLES: [&str; 11] = [
     "actions.rs",
     "api.rs",
+    "cli.rs",
     "decide.rs",
     "jobs.rs",
     "mod.rs",
