@@ -1,9 +1,8 @@
 //! What goes into a session and what comes out: words only, for the driver and the simulation alike.
 
-use packline_protocol::downlink::{BucketRows, Chunk, Delta, Downlink, SnapshotOffer};
+use packline_protocol::downlink::{BucketRows, Buckets, Chunk, Delta, Downlink, SnapshotOffer};
 use packline_protocol::id::{Epoch, Revision, ScanSeq, Seq, StationEpoch};
 use packline_protocol::record::ChainLink;
-use packline_protocol::time::Moment;
 use packline_protocol::topic::UpStream;
 use packline_protocol::uplink::{Alarm, ReplicaState, ScannerReport, Uplink};
 
@@ -57,9 +56,14 @@ pub enum Output {
     },
     /// Do this with the replica; never more than one job is under way.
     Work(Job),
-    /// The replica held everything that the hub had at this moment.
-    Fresh(Moment),
-    /// The replica is proven to differ from the hub: its age is unknown until [`Output::Fresh`] comes again.
+    /// The hub's log stands here now: what the replica's age is counted from, once it stands there too.
+    Heard {
+        /// The life of the log.
+        epoch: Epoch,
+        /// Its newest change.
+        seq: Seq,
+    },
+    /// The replica is proven to differ from the hub: nothing may be released on it until a proof holds again.
     Doubt,
 }
 
@@ -125,9 +129,9 @@ pub enum Job {
     /// Check the collected snapshot against its proof and put it in the replica's place.
     Swap(SnapshotOffer),
     /// Say which buckets differ from these hashes.
-    Compare(Vec<u128>),
-    /// Make these buckets hold exactly these rows; the position stays.
-    Mend(Vec<BucketRows>),
+    Compare(Buckets),
+    /// Take these rows of buckets; with the last ones, which carry the proof, put all of them in place.
+    Mend(BucketRows),
 }
 
 /// What became of a [`Job`].
@@ -142,10 +146,15 @@ pub struct Done {
 /// What came out of a [`Job`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// Deltas are applied and durable; the newest proof among them was compared.
+    /// Deltas are applied and durable, up to the first that does not prove; the newest proof that was compared.
     Applied(Option<Checked>),
-    /// The replica is relabelled, or mended.
-    Kept,
+    /// The replica is relabelled.
+    Relabelled,
+    /// Rows of buckets were taken.
+    Mended {
+        /// They are in place, and the proof holds.
+        whole: bool,
+    },
     /// Parts of the snapshot below this number are collected.
     Staged {
         /// The first part that is missing.
@@ -155,7 +164,12 @@ pub enum Outcome {
     Swapped,
     /// These buckets differ.
     Differing(Vec<u16>),
-    /// It could not be done; the replica is as `at` says.
+    /// What came cannot be used, and will not be the next time either.
+    Refused {
+        /// Why, for a person.
+        why: String,
+    },
+    /// It could not be done now; the replica is as `at` says.
     Failed {
         /// Why, for a person.
         why: String,

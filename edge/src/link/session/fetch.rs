@@ -123,15 +123,16 @@ impl Fetch {
         }
     }
 
-    /// Work failed: what was handed over is lost and asked for again.
+    /// Work failed for now: it begins again from what was kept.
     pub(super) fn failed(&mut self, now: Moment) {
-        self.handed = self.next;
         self.parts.clear();
-        self.failures += 1;
+        (self.handed, self.stage) = (self.next, Stage::Offered);
         self.ask_again(now);
-        if self.stage == Stage::Complete {
-            self.failures = FAILURES_MAX;
-        }
+    }
+
+    /// What was collected is of no use.
+    pub(super) fn give_up(&mut self) {
+        self.failures = FAILURES_MAX;
     }
 
     /// The next parts to ask for, if any should be asked for now.

@@ -6,22 +6,24 @@
 use super::event::{Checked, Done, Job, Outcome, Output};
 use super::fence::{Fence, Standing, standing};
 use super::fetch::Fetch;
-use super::fresh::Fresh;
 use super::queue::{Place, Queue};
 use super::range::{Cause, Range};
 use super::repair::Repair;
 use super::step::Step;
 use packline_protocol::downlink::{BucketRows, Buckets, Chunk, Delta, Head, SnapshotOffer};
-use packline_protocol::id::{Epoch, Seq};
+use packline_protocol::id::{Epoch, Seq, SiteId};
 use packline_protocol::time::Moment;
 use packline_protocol::uplink::{RangeRequest, ReplicaState};
 
 const REST_MAX_MS: u64 = 60_000;
+/// A replica that was sound this long begins to count its troubles anew.
+const SOUND_MS: u64 = 60_000;
 /// More parts than this in one snapshot is nonsense: a terabyte.
 const CHUNKS_MAX: u32 = 10_000_000;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Follower {
+    site: SiteId,
     at: ReplicaState,
     head: Option<Head>,
     fence: Fence,
@@ -29,22 +31,50 @@ pub(super) struct Follower {
     range: Range,
     fetch: Option<Fetch>,
     repair: Option<Repair>,
-    fresh: Fresh,
     open: bool,
     /// The connection is new, so what is missing is asked for at once.
     arriving: bool,
     /// The replica has changes that the hub lost, or follows a log that the hub does not know.
     astray: bool,
-    working: bool,
+    working: Option<Task>,
     rest_until: Option<Moment>,
     failures: u32,
+    /// When the replica was last found to differ, and how often in a row.
+    doubted: Option<Moment>,
+    doubts: u32,
+}
+
+/// What the replica is working at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Task {
+    /// Deltas, or a new life of the log.
+    Follow,
+    Mend,
+    Fetch,
 }
 
 impl Follower {
-    pub(super) fn new(at: ReplicaState) -> Self {
-        let mut follower = Self { at, ..Self::default() };
-        follower.queue.restart(at.epoch, at.seq);
-        follower
+    pub(super) fn new(site: SiteId, at: ReplicaState) -> Self {
+        let mut queue = Queue::default();
+        queue.restart(at.epoch, at.seq);
+        Self {
+            site,
+            at,
+            head: None,
+            fence: Fence::default(),
+            queue,
+            range: Range::default(),
+            fetch: None,
+            repair: None,
+            open: false,
+            arriving: false,
+            astray: false,
+            working: None,
+            rest_until: None,
+            failures: 0,
+            doubted: None,
+            doubts: 0,
+        }
     }
 
     pub(super) fn at(&self) -> ReplicaState {
@@ -72,8 +102,8 @@ impl Follower {
         let waits = [
             self.range.timer().filter(|_| self.open && self.fetch.is_none()),
             self.fetch.as_ref().and_then(Fetch::timer).filter(|_| self.open),
-            self.repair.as_ref().and_then(Repair::timer).filter(|_| self.open && !self.working),
-            self.rest_until.filter(|_| !self.working),
+            self.repair.as_ref().and_then(Repair::timer).filter(|_| self.open && self.working.is_none()),
+            self.rest_until.filter(|_| self.working.is_none()),
         ];
         waits.into_iter().flatten().min()
     }
@@ -91,17 +121,13 @@ impl Follower {
     pub(super) fn close(&mut self) {
         (self.open, self.arriving) = (false, false);
         self.range.forget();
-        self.fresh.forget();
     }
 
     pub(super) fn head_came(&mut self, head: Head, step: &mut Step<'_>) {
         if self.fence.admit(&head, step.now) {
-            let other_log = self.head.as_ref().is_some_and(|known| known.epoch != head.epoch);
-            if other_log {
-                self.fresh.forget();
-            }
+            // Before the hub has welcomed this connection a head proves nothing: the broker may have kept it for hours.
             if self.open {
-                self.fresh.heard(head.seq, step.now);
+                step.out.push(Output::Heard { epoch: head.epoch, seq: head.seq });
             }
             self.head = Some(head);
         }
@@ -164,10 +190,14 @@ impl Follower {
     }
 
     pub(super) fn done(&mut self, done: Done, step: &mut Step<'_>) {
-        self.working = false;
+        let task = self.working.take();
         self.at = done.at;
+        if self.at.epoch == Epoch(0) && self.repair.take().is_some() {
+            self.queue.release(self.at.epoch, self.at.seq);
+        }
         match done.outcome {
-            Outcome::Failed { why } => self.failed(&why, step),
+            Outcome::Failed { why } => self.failed(task, &why, step),
+            Outcome::Refused { why } => self.refused(task, &why, step),
             outcome => {
                 (self.failures, self.rest_until) = (0, None);
                 step.alarm_over("replica-stuck");
@@ -179,39 +209,82 @@ impl Follower {
 
     fn finished(&mut self, outcome: Outcome, step: &mut Step<'_>) {
         match outcome {
-            Outcome::Applied(checked) => checked.into_iter().for_each(|checked| self.checked(checked, step)),
+            Outcome::Applied(checked) => {
+                checked.into_iter().for_each(|checked| self.checked(checked, step));
+            }
             Outcome::Staged { next } => {
                 self.fetch.iter_mut().for_each(|fetch| fetch.staged(next, step.now));
             }
-            Outcome::Swapped => {
-                (self.fetch, self.repair, self.astray) = (None, None, false);
-                self.queue.restart(self.at.epoch, self.at.seq);
-                self.range.forget();
-                self.arriving = true;
-                ["replica-differs", "snapshot-damaged", "hub-lost-changes"].iter().for_each(|key| step.alarm_over(key));
+            Outcome::Swapped | Outcome::Mended { whole: true } => self.sound(step),
+            Outcome::Differing(buckets) => {
+                self.repair.iter_mut().for_each(|repair| repair.compared(buckets.clone(), step.now));
             }
-            Outcome::Differing(buckets) => self.repair.iter_mut().for_each(|repair| repair.compared(buckets.clone())),
-            Outcome::Kept => self.repair.iter_mut().for_each(Repair::mended),
-            Outcome::Failed { .. } => {}
+            Outcome::Relabelled | Outcome::Mended { whole: false } => {}
+            Outcome::Refused { .. } | Outcome::Failed { .. } => {}
         }
     }
 
+    /// The whole replica was just proven.
+    fn sound(&mut self, step: &mut Step<'_>) {
+        (self.repair, self.astray) = (None, false);
+        if self.fetch.as_ref().is_some_and(|fetch| fetch.offer().seq <= self.at.seq) {
+            self.fetch = None;
+        }
+        self.queue.release(self.at.epoch, self.at.seq);
+        self.range.forget();
+        self.arriving = true;
+        ["replica-differs", "hub-lost-changes"].iter().for_each(|key| step.alarm_over(key));
+    }
+
+    /// What came cannot be used: rows that do not mend are fetched again, anything else is replaced by a snapshot.
+    fn refused(&mut self, task: Option<Task>, why: &str, step: &mut Step<'_>) {
+        match task {
+            Some(Task::Fetch) => {
+                step.alarm("snapshot-damaged", format!("a snapshot from the hub cannot be used: {why}"));
+                step.alarm_over("snapshot-damaged");
+                self.fetch.iter_mut().for_each(Fetch::give_up);
+            }
+            Some(Task::Mend) => self.repair.iter_mut().for_each(|repair| repair.in_vain(step.now)),
+            Some(Task::Follow) | None => {
+                step.alarm("replica-differs", format!("changes from the hub cannot be used: {why}"));
+                self.doubt(Repair::by_snapshot(), step);
+            }
+        }
+    }
+
+    fn doubt(&mut self, repair: Repair, step: &mut Step<'_>) {
+        step.out.push(Output::Doubt);
+        self.queue.hold(self.at.seq);
+        self.repair = Some(repair);
+    }
+
+    /// When to begin to mend: at once, but not again and again when it does not last.
+    fn mend_at(&mut self, step: &mut Step<'_>) -> Moment {
+        let lasted = self.doubted.is_none_or(|last| step.now.since_ms(last) > SOUND_MS);
+        self.doubts = if lasted { 0 } else { self.doubts + 1 };
+        let pause = if lasted { 0 } else { step.dice.backoff_ms(1_000, self.doubts, REST_MAX_MS) };
+        self.doubted = Some(step.now.plus_ms(pause));
+        step.now.plus_ms(pause)
+    }
+
     /// The replica could not do its work (a full disk, a damaged file): back to where it stands, after a rest.
-    fn failed(&mut self, why: &str, step: &mut Step<'_>) {
+    fn failed(&mut self, task: Option<Task>, why: &str, step: &mut Step<'_>) {
         self.failures += 1;
         step.alarm("replica-stuck", format!("the replica could not be changed: {why}"));
         self.rest_until = Some(step.now.plus_ms(step.dice.backoff_ms(1_000, self.failures, REST_MAX_MS)));
         self.queue.restart(self.at.epoch, self.at.seq);
-        self.repair.iter_mut().for_each(|repair| repair.again(step.now, step.dice));
-        self.fetch.iter_mut().for_each(|fetch| fetch.failed(step.now));
+        match task {
+            Some(Task::Mend) => self.repair.iter_mut().for_each(|repair| repair.again(step.now, step.dice)),
+            Some(Task::Fetch) => self.fetch.iter_mut().for_each(|fetch| fetch.failed(step.now)),
+            Some(Task::Follow) | None => {}
+        }
     }
 
     /// What is missing, and what is to be done next?
     fn settle(&mut self, step: &mut Step<'_>) {
         self.compare_with_head(step);
-        self.tell_freshness(step);
         self.drop_useless_fetch(step);
-        if !self.working && self.rest_until.is_none_or(|until| until <= step.now) {
+        if self.working.is_none() && self.rest_until.is_none_or(|until| until <= step.now) {
             self.start_work(step);
         }
         self.mind_gap(step);
@@ -221,7 +294,7 @@ impl Follower {
     }
 
     fn is_idle(&self) -> bool {
-        !self.working && !self.queue.has_ready()
+        self.working.is_none() && !self.queue.has_ready()
     }
 
     fn compare_with_head(&mut self, step: &mut Step<'_>) {
@@ -233,34 +306,17 @@ impl Follower {
     }
 
     fn checked(&mut self, checked: Checked, step: &mut Step<'_>) {
-        match &mut self.repair {
-            Some(repair) => {
-                if repair.checked(checked, step.now, step.dice) {
-                    self.repair = None;
-                    step.alarm_over("replica-differs");
-                }
-            }
-            None if !checked.equal => {
-                let text = format!("the replica differs from the hub at change {}", checked.seq);
-                step.alarm("replica-differs", text);
-                step.out.push(Output::Doubt);
-                self.repair = Some(Repair::new(step.now));
-            }
-            None => {}
-        }
-    }
-
-    fn tell_freshness(&mut self, step: &mut Step<'_>) {
-        let followed = self.head.as_ref().is_some_and(|head| head.epoch == self.at.epoch);
-        if self.repair.is_none() && followed {
-            step.out.extend(self.fresh.reached(self.at.seq).map(Output::Fresh));
+        if self.repair.is_none() && !checked.equal {
+            step.alarm("replica-differs", format!("the replica differs from the hub at change {}", checked.seq));
+            let at = self.mend_at(step);
+            self.doubt(Repair::new(at), step);
         }
     }
 
     /// A snapshot that would take the replica back, or that the hub no longer has, is let go.
     fn drop_useless_fetch(&mut self, step: &mut Step<'_>) {
         let Some(fetch) = &self.fetch else { return };
-        if self.working || self.is_useful(fetch.offer()) && !fetch.is_given_up() {
+        if self.working.is_some() || self.is_useful(fetch.offer()) && !fetch.is_given_up() {
             return;
         }
         self.fetch = None;
@@ -281,9 +337,11 @@ impl Follower {
 
     fn start_work(&mut self, step: &mut Step<'_>) {
         self.rest_until = None;
-        let job = self.change_log(step).or_else(|| self.repair.as_mut()?.job()).or_else(|| self.apply());
-        if let Some(job) = job.or_else(|| self.fetch.as_mut()?.job()) {
-            self.working = true;
+        let follow = self.change_log(step).or_else(|| self.apply()).map(|job| (Task::Follow, job));
+        let mend = || Some((Task::Mend, self.repair.as_mut()?.job(&self.site, self.at.epoch)?));
+        let fetch = || Some((Task::Fetch, self.fetch.as_mut()?.job()?));
+        if let Some((task, job)) = follow.or_else(mend).or_else(fetch) {
+            self.working = Some(task);
             step.work(job);
         }
     }
@@ -296,7 +354,7 @@ impl Follower {
             Standing::Empty if self.queue.epoch() != epoch => self.queue.restart(epoch, self.at.seq),
             Standing::Empty => {}
             Standing::Continues => {
-                self.queue.restart(epoch, self.at.seq);
+                self.queue.release(epoch, self.at.seq);
                 (self.fetch, self.repair, self.astray) = (None, None, false);
                 return Some(Job::Relabel(epoch));
             }
@@ -304,7 +362,6 @@ impl Follower {
             Standing::Astray => {
                 let text = format!("the hub does not know change {} of log {} any more", self.at.seq, self.at.epoch);
                 step.alarm("hub-lost-changes", text);
-                step.out.push(Output::Doubt);
                 self.queue.stop(self.at.epoch, self.at.seq);
                 (self.repair, self.astray) = (None, true);
             }
@@ -317,9 +374,6 @@ impl Follower {
     }
 
     fn apply(&mut self) -> Option<Job> {
-        if self.repair.as_ref().is_some_and(Repair::holds_deltas) {
-            return None;
-        }
         let group = self.queue.take_group();
         (!group.is_empty()).then_some(Job::Apply(group))
     }
@@ -328,7 +382,8 @@ impl Follower {
         let Some(head) = self.head.as_ref().filter(|_| self.open) else { return };
         let ahead = head.seq > self.queue.reach();
         let lost = self.astray || self.wants_snapshot();
-        if self.fetch.is_some() || !(ahead || lost || self.queue.has_gap()) {
+        let mending = self.repair.is_some() && !lost;
+        if self.fetch.is_some() || mending || !(ahead || lost || self.queue.has_gap()) {
             self.range.satisfied();
             self.arriving = false;
         } else if self.arriving || lost {
@@ -346,9 +401,9 @@ impl Follower {
         } else if self.range.is_due(step.now, step.dice) {
             step.request(self.range_wanted());
         }
-        let (epoch, seq) = (self.at.epoch, self.at.seq);
-        if let Some(repair) = self.repair.as_mut().filter(|_| !self.working) {
-            repair.request(epoch, seq, step.now, step.dice).into_iter().for_each(|request| step.request(request));
+        let epoch = self.at.epoch;
+        if let Some(repair) = self.repair.as_mut().filter(|_| self.working.is_none()) {
+            repair.request(epoch, step.now, step.dice).into_iter().for_each(|request| step.request(request));
         }
     }
 

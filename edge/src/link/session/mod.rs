@@ -12,7 +12,6 @@ mod event;
 mod fence;
 mod fetch;
 mod follower;
-mod fresh;
 mod queue;
 mod range;
 mod repair;
@@ -28,7 +27,7 @@ pub use event::{Checked, Done, Input, Job, JournalState, Lane, Outcome, Output, 
 
 use follower::Follower;
 use packline_protocol::downlink::{Downlink, Welcome};
-use packline_protocol::id::{BootId, ScanSeq, Seq};
+use packline_protocol::id::{BootId, ScanSeq, Seq, SiteId};
 use packline_protocol::time::{Moment, Now};
 use packline_protocol::topic::UpStream;
 use packline_protocol::uplink::{Alarm, Goodbye, Hello, ReplicaState, Report};
@@ -47,6 +46,8 @@ const BUSY_MAX_MS: u64 = 5 * 60_000;
 /// Who the station says it is.
 #[derive(Debug, Clone)]
 pub struct Identity {
+    /// Its site.
+    pub site: SiteId,
     /// The daemon's life.
     pub boot: BootId,
     /// The version of the program.
@@ -117,11 +118,12 @@ pub struct Standing {
 impl Session {
     /// A session before its first connection; all its chance follows from `seed`.
     pub fn new(identity: Identity, start: Start, seed: u64) -> Self {
+        let follower = Follower::new(identity.site.clone(), start.replica);
         Self {
             identity,
             phase: Phase::Down,
             uplink: Uplink::new(start.journal, start.acked),
-            follower: Follower::new(start.replica),
+            follower,
             reporter: Reporter::default(),
             station: StationState::default(),
             alarms: Alarms::default(),

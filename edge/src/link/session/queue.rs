@@ -39,6 +39,7 @@ pub(super) struct Queue {
     ready_bytes: usize,
     later: BTreeMap<(Epoch, Seq), Delta>,
     later_bytes: usize,
+    held: bool,
 }
 
 impl Queue {
@@ -66,6 +67,18 @@ impl Queue {
         self.ready_bytes >= READY_BYTES_ENOUGH
     }
 
+    /// Nothing is applied for now: what comes is kept within bounds, or let go.
+    pub(super) fn hold(&mut self, at: Seq) {
+        self.held = true;
+        self.restart(self.epoch, at);
+    }
+
+    /// What was kept may be applied again.
+    pub(super) fn release(&mut self, epoch: Epoch, at: Seq) {
+        self.held = false;
+        self.restart(epoch, at);
+    }
+
     /// Follows life `epoch` from `at`; what was ready counts as not yet reached, another life's deltas go.
     pub(super) fn restart(&mut self, epoch: Epoch, at: Seq) {
         let ready = std::mem::take(&mut self.ready);
@@ -80,7 +93,7 @@ impl Queue {
     /// Forgets everything ready: it is of a log that is over. What comes is kept for the log that follows.
     pub(super) fn stop(&mut self, epoch: Epoch, at: Seq) {
         self.ready.clear();
-        self.ready_bytes = 0;
+        (self.ready_bytes, self.held) = (0, false);
         (self.epoch, self.reach) = (epoch, at);
     }
 
@@ -93,7 +106,7 @@ impl Queue {
         if delta.to <= self.reach {
             return Place::Known;
         }
-        if delta.prev > self.reach {
+        if delta.prev > self.reach || self.held {
             self.keep(delta);
             return Place::Gap;
         }
@@ -129,6 +142,9 @@ impl Queue {
     }
 
     fn absorb(&mut self) {
+        if self.held {
+            return;
+        }
         let next = |queue: &Queue| {
             let joined = (queue.epoch, Seq(0))..=(queue.epoch, queue.reach);
             queue.later.range(joined).next().map(|(key, _)| *key)
@@ -230,6 +246,18 @@ mod tests {
         queue.restart(Epoch(2), Seq(7));
         assert_eq!(spans(&queue.take_group()), [(7, 9, 2)]);
         assert!(!queue.has_gap());
+    }
+
+    #[test]
+    fn a_held_queue_gives_nothing_and_has_room_for_more() {
+        let mut queue = Queue::default();
+        queue.restart(Epoch(1), Seq(4));
+        queue.offer(delta(1, 4, 6));
+        queue.hold(Seq(4));
+        assert_eq!(queue.offer(delta(1, 6, 9)), Place::Gap);
+        assert!(queue.take_group().is_empty() && !queue.is_full());
+        queue.release(Epoch(1), Seq(5));
+        assert_eq!(spans(&queue.take_group()), [(5, 6, 1), (6, 9, 3)]);
     }
 
     #[test]

@@ -183,7 +183,7 @@ fn a_busy_hub_is_left_alone() {
             ("up", "hello"),
             ("busy 3000", ""),
             ("welcome 0", "acked 0 0"),
-            ("head 1 5 1", "range 0 0"),
+            ("head 1 5 1", "heard 1 5, range 0 0"),
             ("+2999", ""),
             ("+1", "read 1"),
         ],
@@ -211,7 +211,7 @@ fn deltas_that_follow_on_are_applied_in_groups_while_the_disk_works() {
         &[
             ("up", "hello"),
             ("welcome 0", "acked 0 0"),
-            ("head 1 10 1", "fresh 0"),
+            ("head 1 10 1", "heard 1 10"),
             ("delta 1 10..11", "apply 10..11"),
             ("delta 1 11..15", ""),
             ("delta 1 15..16", ""),
@@ -229,7 +229,7 @@ fn a_gap_keeps_what_comes_after_it_and_asks_once_after_a_random_while() {
         &[
             ("up", "hello"),
             ("welcome 0", "acked 0 0"),
-            ("head 1 10 1", "fresh 0"),
+            ("head 1 10 1", "heard 1 10"),
             ("delta 1 12..13", ""),
             ("delta 1 13..20", ""),
         ],
@@ -253,13 +253,13 @@ fn a_head_that_stays_ahead_means_that_the_last_delta_was_lost() {
         &[
             ("up", "hello"),
             ("welcome 0", "acked 0 0"),
-            ("head 1 10 1", "fresh 0"),
+            ("head 1 10 1", "heard 1 10"),
             ("+100", ""),
-            ("head 1 12 2", ""),
+            ("head 1 12 2", "heard 1 12"),
             ("+900", ""),
             ("delta 1 10..12", "apply 10..12"),
-            ("done 1 12", "fresh 100"),
-            ("head 1 13 3", ""),
+            ("done 1 12", ""),
+            ("head 1 13 3", "heard 1 13"),
             ("+999", ""),
             ("+2001", "range 1 12"),
             ("+20000", "range 1 12, range 1 12"),
@@ -282,7 +282,7 @@ fn a_retained_head_proves_nothing_until_the_hub_has_welcomed_the_station() {
             ("welcome 0", "acked 0 0"),
             ("head 1 10 7", ""),
             ("+5", ""),
-            ("head 1 10 8", "fresh 5"),
+            ("head 1 10 8", "heard 1 10"),
             ("head 1 10 6", ""),
         ],
     );
@@ -296,9 +296,9 @@ fn an_empty_replica_asks_for_everything_and_takes_either_answer() {
             ("up", "hello"),
             ("welcome 0", "acked 0 0"),
             ("delta 1 0..3", ""),
-            ("head 1 3 1", "range 0 0"),
+            ("head 1 3 1", "heard 1 3, range 0 0"),
             ("delta 1 0..3", "apply 0..3"),
-            ("done 1 3", "fresh 0"),
+            ("done 1 3", ""),
         ],
     );
 }
@@ -310,7 +310,7 @@ fn a_snapshot_is_collected_with_credit_put_aside_in_order_and_swapped_in() {
         &[
             ("up", "hello"),
             ("welcome 0", "acked 0 0"),
-            ("head 1 90 1", "range 0 0"),
+            ("head 1 90 1", "heard 1 90, range 0 0"),
             ("offer 5 1 80 10", "begin 5"),
             ("staged 0", "chunks 5 0+4"),
             ("chunk 5 0", "stage 0, chunks 5 4+4"),
@@ -334,7 +334,7 @@ fn a_snapshot_is_collected_with_credit_put_aside_in_order_and_swapped_in() {
             ("delta 1 90..91", ""),
             ("swapped 1 80", "range 1 80"),
             ("delta 1 80..90", "apply 80..90 90..91"),
-            ("done 1 91", "fresh 0"),
+            ("done 1 91", ""),
         ],
     );
 }
@@ -346,7 +346,7 @@ fn a_snapshot_goes_on_after_a_cut_and_after_a_restart() {
         &[
             ("up", "hello"),
             ("welcome 0", "acked 0 0"),
-            ("head 1 90 1", "range 0 0"),
+            ("head 1 90 1", "heard 1 90, range 0 0"),
             ("offer 5 1 80 10", "begin 5"),
             ("staged 6", "chunks 5 6+4"),
             ("chunk 5 6", "stage 6"),
@@ -365,7 +365,7 @@ fn a_snapshot_that_the_hub_no_longer_has_is_given_up_and_another_one_asked_for()
         &[
             ("up", "hello"),
             ("welcome 0", "acked 0 0"),
-            ("head 1 90 1", "range 0 0"),
+            ("head 1 90 1", "heard 1 90, range 0 0"),
             ("offer 5 1 80 10", "begin 5"),
             ("staged 0", "chunks 5 0+4"),
         ],
@@ -381,50 +381,127 @@ fn a_replica_that_differs_gets_only_the_buckets_that_differ() {
         &[
             ("up", "hello"),
             ("welcome 0", "acked 0 0"),
-            ("head 1 10 1", "fresh 0"),
+            ("head 1 10 1", "heard 1 10"),
             ("delta 1 10..11", "apply 10..11"),
-            ("done 1 11 bad", "doubt, buckets?, alarm replica-differs"),
-            ("delta 1 11..12", "apply 11..12"),
-            ("buckets 1 12", ""),
-            ("done 1 12 bad", "compare"),
+            ("done 1 10 bad", "doubt, buckets?, alarm replica-differs"),
+            ("delta 1 11..12", ""),
+            ("buckets 1 12", "compare"),
             ("differ 3 9", "rows? 3 9"),
             ("delta 1 12..14", ""),
-            ("rows 1 13 3", ""),
-            ("rows 1 14 9", ""),
-            ("rows 1 13 9", "mend 3 9"),
-            ("kept 1 12 bad", "apply 12..14"),
+            ("rows 1 13 3", "mend 3 at 13"),
+            ("taken", ""),
+            ("rows 1 14 9 last", ""),
+            ("rows 1 13 9 last", "mend 9 at 13"),
+            ("mended 1 13", "apply 13..14"),
             ("done 1 14", ""),
-            ("+1", ""),
-            ("head 1 14 2", "fresh 1"),
+            ("head 1 14 2", "heard 1 14"),
         ],
     );
 }
 
 #[test]
-fn a_replica_that_cannot_be_mended_is_fetched_anew() {
-    let mut bench =
-        story(standing_at(1, 10), &[("up", "hello"), ("welcome 0", "acked 0 0"), ("head 1 11 1", "range 1 10")]);
-    bench = story(
-        bench,
-        &[("delta 1 10..11", "apply 10..11"), ("done 1 11 bad", "doubt, buckets?, alarm replica-differs")],
+fn a_replica_in_doubt_that_does_not_differ_is_proven_by_the_hubs_own_hashes() {
+    story(
+        standing_at(1, 10),
+        &[
+            ("up", "hello"),
+            ("welcome 0", "acked 0 0"),
+            ("head 1 11 1", "heard 1 11, range 1 10"),
+            ("delta 1 10..11", "apply 10..11"),
+            ("done 1 10 bad", "doubt, buckets?, alarm replica-differs"),
+            ("buckets 1 11", "compare"),
+            ("differ", "mend  at 11"),
+            ("mended 1 11", ""),
+        ],
     );
-    bench = story(bench, &[("buckets 1 11", "compare"), ("differ 3", "rows? 3"), ("rows 1 11 3", "mend 3")]);
-    assert_eq!(bench.tell("kept 1 11 bad"), "");
-    assert_eq!(bench.tell("+1000"), "buckets?");
-    bench = story(bench, &[("buckets 1 11", "compare"), ("differ 3", "rows? 3"), ("rows 1 11 3", "mend 3")]);
+}
+
+#[test]
+fn a_hub_that_contradicts_itself_is_not_asked_ever_faster() {
+    let mut bench = story(standing_at(1, 10), &[("up", "hello"), ("welcome 0", "acked 0 0")]);
+    let mut said = bench.tell("head 1 10 1 other");
+    let mut asked = 0;
+    for _ in 0..600 {
+        if said.contains("buckets?") {
+            asked += 1;
+            bench.tell("buckets 1 10");
+            bench.tell("differ");
+            bench.tell("mended 1 10");
+        }
+        said = bench.tell("+100");
+    }
+    assert!((3..12).contains(&asked), "{asked} times in a minute");
+}
+
+#[test]
+fn a_replica_that_cannot_be_mended_is_fetched_anew() {
+    let mut bench = story(
+        standing_at(1, 10),
+        &[
+            ("up", "hello"),
+            ("welcome 0", "acked 0 0"),
+            ("head 1 11 1", "heard 1 11, range 1 10"),
+            ("delta 1 10..11", "apply 10..11"),
+            ("done 1 10 bad", "doubt, buckets?, alarm replica-differs"),
+        ],
+    );
+    for next in ["buckets?", "buckets?", "buckets?", "range 0 0"] {
+        bench = story(
+            bench,
+            &[
+                ("+1000", ""),
+                ("buckets 1 11", "compare"),
+                ("differ 3", "rows? 3"),
+                ("rows 1 11 3 last", "mend 3 at 11"),
+            ],
+        );
+        assert_eq!(bench.tell("refused"), next);
+    }
     story(
         bench,
         &[
-            ("kept 1 11 bad", "range 0 0"),
             ("offer 4 1 9 1", "begin 4"),
             ("staged 0", "chunks 4 0+1"),
             ("chunk 4 0", "stage 0"),
             ("staged 1", "swap 4"),
             ("swapped 1 9", "range 1 9"),
             ("delta 1 9..11", "apply 9..11"),
-            ("done 1 11", "fresh 0"),
+            ("done 1 11", ""),
         ],
     );
+}
+
+#[test]
+fn changes_that_make_no_sense_lead_to_a_snapshot_and_not_to_the_same_changes_again() {
+    story(
+        standing_at(1, 10),
+        &[
+            ("up", "hello"),
+            ("welcome 0", "acked 0 0"),
+            ("delta 1 10..11", "apply 10..11"),
+            ("refused", "doubt, alarm replica-differs"),
+            ("head 1 11 1", "heard 1 11, range 0 0"),
+            ("offer 4 1 11 1", "begin 4"),
+        ],
+    );
+}
+
+#[test]
+fn a_snapshot_that_does_not_prove_is_not_fetched_on_and_another_one_is_asked_for() {
+    let mut bench = story(
+        fresh(0),
+        &[
+            ("up", "hello"),
+            ("welcome 0", "acked 0 0"),
+            ("head 1 90 1", "heard 1 90, range 0 0"),
+            ("offer 5 1 80 1", "begin 5"),
+            ("staged 0", "chunks 5 0+1"),
+            ("chunk 5 0", "stage 0"),
+            ("staged 1", "swap 5"),
+            ("refused", "alarm snapshot-damaged"),
+        ],
+    );
+    assert_eq!(bench.tell("+2000"), "range 0 0");
 }
 
 #[test]
@@ -434,7 +511,7 @@ fn too_many_differing_buckets_mean_a_snapshot() {
         &[
             ("up", "hello"),
             ("welcome 0", "acked 0 0"),
-            ("head 1 10 1 other", "doubt, buckets?, alarm replica-differs"),
+            ("head 1 10 1 other", "heard 1 10, doubt, buckets?, alarm replica-differs"),
             ("buckets 1 10", "compare"),
             ("differ many", "range 0 0"),
         ],
@@ -448,14 +525,14 @@ fn a_new_life_of_the_log_that_kept_our_changes_is_followed_on() {
         &[
             ("up", "hello"),
             ("welcome 0", "acked 0 0"),
-            ("head 1 10 1", "fresh 0"),
+            ("head 1 10 1", "heard 1 10"),
             ("+3000", ""),
             ("delta 2 12..13", "hello"),
-            ("head 2 12 1 after 1@11", "relabel 2"),
-            ("kept 2 10", ""),
+            ("head 2 12 1 after 1@11", "heard 2 12, relabel 2"),
+            ("relabelled 2 10", ""),
             ("delta 1 10..11", ""),
             ("delta 2 10..12", "apply 10..12"),
-            ("done 2 12", "fresh 3000"),
+            ("done 2 12", ""),
         ],
     );
 }
@@ -467,8 +544,8 @@ fn a_relabelled_replica_is_proven_at_once_where_it_can_be() {
         &[
             ("up", "hello"),
             ("welcome 0", "acked 0 0"),
-            ("head 2 10 1 after 1@10", "relabel 2"),
-            ("kept 2 10 bad", "doubt, buckets?, alarm replica-differs"),
+            ("head 2 10 1 after 1@10", "heard 2 10, relabel 2"),
+            ("relabelled 2 10 bad", "doubt, buckets?, alarm replica-differs"),
         ],
     );
 }
@@ -480,9 +557,9 @@ fn changes_that_the_hub_lost_mean_a_snapshot_and_no_freshness_until_then() {
         &[
             ("up", "hello"),
             ("welcome 0", "acked 0 0"),
-            ("head 1 10 1", "fresh 0"),
+            ("head 1 10 1", "heard 1 10"),
             ("+1", ""),
-            ("head 2 9 1 after 1@8", "doubt, range 1 10, alarm hub-lost-changes"),
+            ("head 2 9 1 after 1@8", "heard 2 9, range 1 10, alarm hub-lost-changes"),
             ("head 1 11 2", ""),
             ("delta 1 10..11", ""),
             ("delta 2 9..10", ""),
@@ -492,7 +569,7 @@ fn changes_that_the_hub_lost_mean_a_snapshot_and_no_freshness_until_then() {
             ("staged 1", "swap 3"),
             ("swapped 2 8", "range 2 8"),
             ("delta 2 8..9", "apply 8..9 9..10"),
-            ("done 2 10", "fresh 1"),
+            ("done 2 10", ""),
         ],
     );
 }
@@ -519,14 +596,14 @@ fn a_replica_that_cannot_be_changed_rests_and_starts_again_from_where_it_is() {
         &[
             ("up", "hello"),
             ("welcome 0", "acked 0 0"),
-            ("head 1 10 1", "fresh 0"),
+            ("head 1 10 1", "heard 1 10"),
             ("delta 1 10..12", "apply 10..12"),
             ("failed 1 10", "alarm replica-stuck"),
             ("+1", ""),
-            ("head 1 12 2", ""),
+            ("head 1 12 2", "heard 1 12"),
             ("+2999", "range 1 10"),
             ("delta 1 10..12", "apply 10..12"),
-            ("done 1 12", "fresh 1"),
+            ("done 1 12", ""),
         ],
     );
 }
@@ -538,7 +615,7 @@ fn a_replica_that_was_lost_starts_from_nothing() {
         &[
             ("up", "hello"),
             ("welcome 0", "acked 0 0"),
-            ("head 1 10 1", "fresh 0"),
+            ("head 1 10 1", "heard 1 10"),
             ("delta 1 10..12", "apply 10..12"),
             ("failed 0 0", "alarm replica-stuck"),
             ("+3000", "range 0 0"),

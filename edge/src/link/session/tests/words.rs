@@ -30,7 +30,8 @@ pub(super) fn standing_at(epoch: u64, seq: u64) -> Bench {
 }
 
 fn bench(journal: JournalState, replica: ReplicaState) -> Bench {
-    let identity = Identity { boot: BootId(1), version: "1".to_owned(), row_schema: 1 };
+    let identity =
+        Identity { site: SiteId::parse("sz-1").unwrap(), boot: BootId(1), version: "1".to_owned(), row_schema: 1 };
     let start = Start { journal, acked: ScanSeq(0), replica };
     Bench { session: Session::new(identity, start, 42), now: Moment(0) }
 }
@@ -57,7 +58,7 @@ impl Bench {
             Some(ms) => self.pass(ms.parse().unwrap()),
             None => self.handle(input(event, self.session.follower.at())),
         };
-        let wanted = outputs.iter().filter_map(|output| written(output, self.now));
+        let wanted = outputs.iter().filter_map(|output| written(output));
         let raised = self.alarms().into_iter().filter(|key| !known.contains(key)).map(|key| format!("alarm {key}"));
         wanted.chain(raised).collect::<Vec<_>>().join(", ")
     }
@@ -121,7 +122,9 @@ fn input(event: &str, here: ReplicaState) -> Input {
         ["read", span] => stretch(Lane::Backlog, OLD, span),
         ["new", "read", span] => stretch(Lane::Backlog, NEW, span),
         ["live", span] => stretch(Lane::Live, OLD, span),
-        ["done" | "staged" | "swapped" | "differ" | "kept" | "failed", ..] => Input::Done(done(&words, here)),
+        ["done" | "staged" | "swapped" | "differ" | "relabelled" | "taken" | "mended" | "refused" | "failed", ..] => {
+            Input::Done(done(&words, here))
+        }
         _ => Input::Message(message(&words)),
     }
 }
@@ -142,8 +145,11 @@ fn done(words: &[&str], here: ReplicaState) -> Done {
     let (at, outcome) = match words {
         ["done", epoch, seq] => (place(epoch, seq, true), checked(seq, true)),
         ["done", epoch, seq, "bad"] => (place(epoch, seq, false), checked(seq, false)),
-        ["kept", epoch, seq] => (place(epoch, seq, true), Outcome::Kept),
-        ["kept", epoch, seq, "bad"] => (place(epoch, seq, false), Outcome::Kept),
+        ["relabelled", epoch, seq] => (place(epoch, seq, true), Outcome::Relabelled),
+        ["relabelled", epoch, seq, "bad"] => (place(epoch, seq, false), Outcome::Relabelled),
+        ["taken"] => (here, Outcome::Mended { whole: false }),
+        ["mended", epoch, seq] => (place(epoch, seq, true), Outcome::Mended { whole: true }),
+        ["refused"] => (here, Outcome::Refused { why: "nonsense".to_owned() }),
         ["swapped", epoch, seq] => (place(epoch, seq, true), Outcome::Swapped),
         ["failed", epoch, seq] => (place(epoch, seq, true), Outcome::Failed { why: "no space".to_owned() }),
         ["staged", next] => (here, Outcome::Staged { next: next.parse().unwrap() }),
@@ -179,18 +185,18 @@ fn message(words: &[&str]) -> Downlink {
         ["buckets", epoch, seq] => {
             Buckets { epoch: Epoch(number(epoch)), seq: Seq(number(seq)), hashes: vec![1] }.into()
         }
-        ["rows", epoch, seq, complete @ ..] => BucketRows {
-            epoch: Epoch(number(epoch)),
-            seq: Seq(number(seq)),
-            buckets: buckets(complete),
-            rows: Vec::new(),
-            root: None,
-        }
-        .into(),
+        ["rows", epoch, seq, complete @ .., "last"] => rows(epoch, seq, complete, true).into(),
+        ["rows", epoch, seq, complete @ ..] => rows(epoch, seq, complete, false).into(),
         ["busy", ms] => Busy { retry_ms: ms.parse().unwrap() }.into(),
         ["hello?"] => HelloWanted { count: 1 }.into(),
         _ => panic!("`{words:?}` is no event"),
     }
+}
+
+fn rows(epoch: &str, seq: &str, complete: &[&str], last: bool) -> BucketRows {
+    let (epoch, seq) = (number(epoch), number(seq));
+    let root = last.then(|| root(epoch, seq));
+    BucketRows { epoch: Epoch(epoch), seq: Seq(seq), buckets: buckets(complete), rows: Vec::new(), root }
 }
 
 fn welcome(session: u64, station_epoch: StationEpoch, upto: &str, safe: &str) -> Welcome {
@@ -222,7 +228,7 @@ fn delta(epoch: u64, text: &str, whole: bool) -> Delta {
     Delta { epoch: Epoch(epoch), prev: Seq(prev), to: Seq(to), root, changes }
 }
 
-fn written(output: &Output, now: Moment) -> Option<String> {
+fn written(output: &Output) -> Option<String> {
     Some(match output {
         Output::Send(_, message) => return sent(message),
         Output::Read(wish) => {
@@ -237,10 +243,7 @@ fn written(output: &Output, now: Moment) -> Option<String> {
         }
         Output::Acked { upto, safe_upto } => format!("acked {upto} {safe_upto}"),
         Output::Work(job) => worked(job),
-        Output::Fresh(at) => {
-            assert!(*at <= now);
-            format!("fresh {at}", at = at.0)
-        }
+        Output::Heard { epoch, seq } => format!("heard {epoch} {seq}"),
         Output::Doubt => "doubt".to_owned(),
     })
 }
@@ -273,7 +276,7 @@ fn worked(job: &Job) -> String {
         Job::Stage(chunks) => format!("stage {}", listed(chunks.iter().map(|chunk| &chunk.number))),
         Job::Swap(offer) => format!("swap {}", offer.snapshot),
         Job::Compare(_) => "compare".to_owned(),
-        Job::Mend(parts) => format!("mend {}", listed(parts.iter().flat_map(|part| &part.buckets))),
+        Job::Mend(part) => format!("mend {} at {}", listed(&part.buckets), part.seq),
     }
 }
 
