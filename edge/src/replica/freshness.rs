@@ -75,8 +75,11 @@ impl Freshness {
         }
     }
 
-    /// When it was level last, for the file.
+    /// When it was level last, for the file; a replica in doubt is in doubt after a restart too.
     pub fn level_at(&self) -> Option<Timestamp> {
+        if self.distrusted {
+            return None;
+        }
         self.level.map_or(self.before, |heard| heard.wall.or(self.before))
     }
 }
@@ -128,7 +131,7 @@ mod tests {
         let mut fresh = Freshness::default();
         fresh.heard(ONE, Seq(5), (ONE, Seq(5)), at(1_000));
         fresh.distrust(true);
-        assert_eq!(fresh.age_ms(at(1_000)), None);
+        assert_eq!((fresh.age_ms(at(1_000)), fresh.level_at()), (None, None), "nor after a restart");
         fresh.distrust(false);
         assert_eq!(fresh.age_ms(at(1_000)), Some(0));
     }

@@ -338,6 +338,11 @@ impl Replica {
         lock(&self.inner.freshness).heard(epoch, head, (here, seq), now);
     }
 
+    /// The hub's head says that these rows are not the hub's: no age is known until a proof holds again.
+    pub fn doubt(&self) {
+        self.trust(false);
+    }
+
     /// Milliseconds since this replica was last known to be level with the hub; `None` when that is not known.
     pub fn age_ms(&self, now: Now) -> Option<u64> {
         lock(&self.inner.freshness).age_ms(now)

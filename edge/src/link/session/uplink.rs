@@ -176,6 +176,7 @@ impl Uplink {
             );
             step.alarm("records-missing", text);
             self.acked = ScanSeq(oldest.0 - 1);
+            self.sent = self.sent.max(self.acked);
         }
     }
 
@@ -237,6 +238,11 @@ impl Uplink {
 
     fn send_batch(&mut self, stretch: Stretch, step: &mut Step<'_>) {
         let asked = self.reading.take();
+        if asked.is_some_and(|asked| asked < stretch.first) && stretch.epoch == self.journal.epoch {
+            // Deleted since the journal last said what it has; what follows is read once more.
+            self.journal.from = self.journal.from.max(stretch.first);
+            return self.begin_at_oldest(step);
+        }
         let wanted = self.open && asked == Some(stretch.first) && stretch.first.0 == self.sent.0 + 1;
         if !wanted || stretch.epoch != self.journal.epoch {
             return;

@@ -151,6 +151,34 @@ fn records_that_the_journal_no_longer_has_are_reported_and_not_waited_for() {
 }
 
 #[test]
+fn records_that_were_deleted_while_they_were_asked_for_are_reported_too() {
+    story(
+        fresh(10),
+        &[
+            ("up", "hello"),
+            ("welcome 0", "acked 0 0, read 1"),
+            ("read 4..10", "read 4, alarm records-missing"),
+            ("read 4..10", "batch 4..10"),
+        ],
+    );
+}
+
+#[test]
+fn a_journal_that_cannot_be_read_is_asked_again_after_a_while() {
+    story(
+        fresh(10),
+        &[
+            ("up", "hello"),
+            ("welcome 0", "acked 0 0, read 1"),
+            ("read nothing", "alarm journal-unreadable"),
+            ("+9999", ""),
+            ("+1", "read 1"),
+            ("read 1..10", "batch 1..10"),
+        ],
+    );
+}
+
+#[test]
 fn a_hub_that_knows_records_which_this_journal_never_wrote_gets_nothing() {
     story(
         fresh(10),

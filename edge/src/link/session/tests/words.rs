@@ -119,6 +119,7 @@ fn input(event: &str, here: ReplicaState) -> Input {
         ["journal", newest] => journal(OLD, number(newest)),
         ["new", "journal", newest] => journal(NEW, number(newest)),
         ["too", "large", max] => Input::TooLarge { max: max.parse().unwrap() },
+        ["read", "nothing"] => stretch(Lane::Backlog, OLD, "1..0"),
         ["read", span] => stretch(Lane::Backlog, OLD, span),
         ["new", "read", span] => stretch(Lane::Backlog, NEW, span),
         ["live", span] => stretch(Lane::Live, OLD, span),
