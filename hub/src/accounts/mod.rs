@@ -11,3 +11,6 @@ pub mod pages;
 mod store;
 
 pub(crate) use store::STATEMENTS;
+
+#[cfg(test)]
+mod tests;
