@@ -22,6 +22,7 @@ mod tests;
 pub use error::{Retry, StoreError};
 pub use ids::Counter;
 pub use rows::Rows;
+pub use sqlx::AnyConnection as Connection;
 pub use statement::{Reading, Statement};
 
 use ids::IdBlocks;

@@ -321,7 +321,7 @@ async fn count(view: &mut crate::store::View, site: &SiteId) -> Result<Counted, 
     count_in(view.conn(), site).await
 }
 
-async fn count_in(conn: &mut sqlx::AnyConnection, site: &SiteId) -> Result<Counted, StoreError> {
+async fn count_in(conn: &mut crate::store::Connection, site: &SiteId) -> Result<Counted, StoreError> {
     let mut counted = Counted { proof: Proof::empty(site), live: 0, gone: store::count_gone(&mut *conn, site).await? };
     let mut at = None;
     loop {

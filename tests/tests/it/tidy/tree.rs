@@ -44,8 +44,9 @@ impl Source {
 
     /// Whether the whole file is test code.
     pub fn is_test(&self) -> bool {
-        let path = &self.path;
-        path.starts_with("tests/") || path.contains("/tests/") || path.ends_with("/tests.rs")
+        let folders = ["/tests/", "/testing/"];
+        let inside = folders.iter().any(|folder| self.path.contains(folder));
+        inside || self.path.starts_with("tests/") || self.name() == "tests.rs"
     }
 
     /// The folder right under `hub/src/` that the file is in, if it is in one.
