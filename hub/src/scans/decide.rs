@@ -1,10 +1,10 @@
 //! What happens to a batch of a station's records, decided without looking anything up.
 
 use super::model::{Arrival, Entry, Unfit};
-use packline_protocol::id::{ParcelId, ScanSeq, StationId};
+use packline_protocol::id::{ParcelId, ScanSeq};
 use packline_protocol::record::{ChainLink, Event, RAW_MAX, ScanRecord};
 use packline_protocol::time::Timestamp;
-use packline_protocol::uplink::Batch;
+use packline_protocol::uplink::{Batch, Hello};
 use packline_protocol::verdict::{Outcome, ReasonCode, Verdict};
 
 /// Where the hub stands with one journal of one station.
@@ -52,6 +52,19 @@ fn last_of(batch: &Batch) -> Option<ScanSeq> {
     (batch.first.0 > 0 && i64::try_from(last).is_ok()).then_some(ScanSeq(last))
 }
 
+/// The newest record that a station no longer holds although the hub never had it.
+pub fn missing(position: Position, hello: &Hello) -> Option<ScanSeq> {
+    let sane =
+        hello.journal_from.0 <= hello.journal_to.0.saturating_add(1) && i64::try_from(hello.journal_to.0).is_ok();
+    let to = ScanSeq(hello.journal_from.0.checked_sub(1)?);
+    (sane && to > position.upto).then_some(to)
+}
+
+/// A record on its own, outside of any chain.
+pub fn lone(seq: ScanSeq, body: &[u8]) -> Entry {
+    entry(seq, body, ChainLink::START)
+}
+
 fn links_of(batch: &Batch) -> Vec<ChainLink> {
     let links = batch.records.iter().scan(batch.before, |link, record| {
         *link = link.next(record);
@@ -89,17 +102,6 @@ fn unfit(seq: ScanSeq, record: &ScanRecord) -> Option<Unfit> {
 fn describe(error: &dyn std::error::Error) -> String {
     let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
     format!("{error}{cause}")
-}
-
-/// A release as the conflict checks see it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Released {
-    /// What was released.
-    pub parcel: ParcelId,
-    /// Where.
-    pub station: StationId,
-    /// When, by the station's wall clock.
-    pub at: Timestamp,
 }
 
 /// The parcel that this record lets go, if it does; a second look at the same parcel is none.

@@ -1,4 +1,8 @@
 //! What stations saw and said: each record kept once, and what does not fit together found.
 
+pub mod actions;
 mod decide;
 pub mod model;
+mod store;
+
+pub(crate) use store::{ROWS, STATEMENTS};

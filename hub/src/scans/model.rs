@@ -1,5 +1,6 @@
 //! The nouns of scans: what arrives from a station, what is kept of it, and what does not fit together.
 
+use crate::store::StoreError;
 use packline_protocol::id::{OrderId, ParcelId, ScanSeq, ScannerId, SiteId, StationEpoch, StationId};
 use packline_protocol::record::{ChainLink, ScanRecord};
 use packline_protocol::time::Timestamp;
@@ -204,6 +205,20 @@ impl ConflictKind {
     pub fn from_word(word: &str) -> Option<Self> {
         [Self::TwoStations, Self::LateFact].into_iter().find(|kind| kind.word() == word)
     }
+}
+
+/// Why something about scans cannot be done.
+#[derive(Debug, thiserror::Error)]
+pub enum ScansError {
+    /// The store failed.
+    #[error("failed to {what}")]
+    Store {
+        /// What was attempted.
+        what: &'static str,
+        /// Why.
+        #[source]
+        cause: StoreError,
+    },
 }
 
 fn as_text<S: serde::Serializer>(epoch: &StationEpoch, serializer: S) -> Result<S::Ok, S::Error> {

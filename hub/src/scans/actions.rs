@@ -1,0 +1,433 @@
+//! Taking records from stations, each once, and listing them.
+
+use super::decide::{self, Position};
+use super::model::{Arrival, Conflict, ConflictKind, Entry, ScanKind, ScanRow, ScansError};
+use super::store::{self, Journal, NewConflict, NewRecord};
+use crate::fleet;
+use crate::store::{Counter, Db, Retry, StoreError, Tx};
+use packline_protocol::downlink::{Ack, REFUSED_FORK, Refusal, Welcome};
+use packline_protocol::facts::{CodeClass, Facts, Parcel, Release, ScanFacts};
+use packline_protocol::id::{ParcelId, ScanSeq, SiteId, StationId};
+use packline_protocol::record::{Event, ScanRecord};
+use packline_protocol::rules::{Position as ReplicaPosition, RuleSet};
+use packline_protocol::time::Timestamp;
+use packline_protocol::uplink::{Batch, Hello};
+use packline_protocol::verdict::Outcome;
+use std::collections::{BTreeMap, BTreeSet};
+use tracing::warn;
+
+/// The most refusals that one acknowledgement names.
+const REFUSALS_MAX: usize = 100;
+
+/// A batch and who sent it, its signature checked.
+#[derive(Debug, Clone)]
+pub struct Arrived {
+    /// Who.
+    pub station: StationId,
+    /// From where.
+    pub site: SiteId,
+    /// What.
+    pub batch: Batch,
+}
+
+/// What came of batches.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// What to answer, one per journal.
+    pub acks: Vec<(SiteId, StationId, Ack)>,
+    /// The records that are new, in the order in which they were taken.
+    pub records: Vec<ScanRow>,
+    /// What does not fit together.
+    pub conflicts: Vec<Conflict>,
+}
+
+/// Takes batches of any stations in one transaction. Acknowledge only after this has come back.
+///
+/// Any of them may be a repeat, come too early, or contain what nobody can read; each record is kept exactly once.
+pub async fn take(db: &Db, arrived: &[Arrived], now: Timestamp) -> Result<Taken, ScansError> {
+    let count = arrived.iter().map(|arrived| arrived.batch.records.len()).sum();
+    let failed = |cause| ScansError::Store { what: "take scan records", cause };
+    let ids = db.ids(Counter::ScanRecord, count).await.map_err(failed)?;
+    let mut retry = Retry::default();
+    loop {
+        match attempt(db, arrived, &ids, now).await {
+            Err(error) if retry.again(&error).await => {}
+            done => return done.map_err(failed),
+        }
+    }
+}
+
+async fn attempt(db: &Db, arrived: &[Arrived], ids: &[u64], now: Timestamp) -> Result<Taken, StoreError> {
+    let mut tx = db.begin("scans.take").await?;
+    let mut book = Book::open(&mut tx, arrived).await?;
+    let mut new = Vec::new();
+    let mut ids = ids.iter().copied();
+    for arrived in arrived {
+        for entry in book.enter(&mut tx, arrived).await? {
+            let id = ids.next().and_then(|id| i64::try_from(id).ok());
+            let id = id.ok_or_else(|| StoreError::row("scans.take", "more records than numbers"))?;
+            new.push(NewRecord { row: listed(id, arrived, &entry, now), entry });
+        }
+    }
+    if new.is_empty() {
+        return Ok(Taken { acks: book.acks(), ..Taken::default() });
+    }
+    let conflicts = release(&mut tx, db, &new, now).await?;
+    store::add_records(&mut tx, &new).await?;
+    store::add_conflicts(&mut tx, &conflicts).await?;
+    store::put_positions(&mut tx, &book.moved(), now).await?;
+    tx.commit().await?;
+    Ok(Taken {
+        acks: book.acks(),
+        records: new.into_iter().map(|record| record.row).collect(),
+        conflicts: conflicts.into_iter().map(|new| new.conflict).collect(),
+    })
+}
+
+/// Where the hub stands with each journal while batches are taken.
+struct Book {
+    pages: BTreeMap<Journal, Page>,
+}
+
+struct Page {
+    site: SiteId,
+    position: Position,
+    moved: bool,
+    refused: Vec<Refusal>,
+}
+
+impl Book {
+    async fn open(tx: &mut Tx, arrived: &[Arrived]) -> Result<Self, StoreError> {
+        let stations: BTreeSet<&StationId> = arrived.iter().map(|arrived| &arrived.station).collect();
+        let stations: Vec<&StationId> = stations.into_iter().collect();
+        let known = store::positions(tx, &stations).await?;
+        let mut pages = BTreeMap::new();
+        for arrived in arrived {
+            let journal = (arrived.station.clone(), arrived.batch.station_epoch);
+            let position = known.get(&journal).copied().unwrap_or(Position::START);
+            let page = || Page { site: arrived.site.clone(), position, moved: false, refused: Vec::new() };
+            pages.entry(journal).or_insert_with(page);
+        }
+        Ok(Self { pages })
+    }
+
+    /// The new records of a batch, now counted as taken.
+    async fn enter(&mut self, tx: &mut Tx, arrived: &Arrived) -> Result<Vec<Entry>, StoreError> {
+        let journal = (arrived.station.clone(), arrived.batch.station_epoch);
+        let Some(page) = self.pages.get_mut(&journal) else { return Ok(Vec::new()) };
+        let last = arrived.batch.first.0.saturating_add(arrived.batch.records.len() as u64).saturating_sub(1);
+        let known =
+            if last < page.position.upto.0 { store::find_link(tx, &journal, ScanSeq(last)).await? } else { None };
+        match decide::take(page.position, &arrived.batch, known) {
+            Arrival::New(entries) => {
+                page.count(&entries);
+                Ok(entries)
+            }
+            Arrival::Forked => {
+                page.fork(arrived);
+                Ok(Vec::new())
+            }
+            Arrival::Repeat | Arrival::Gap | Arrival::Nothing => Ok(Vec::new()),
+        }
+    }
+
+    fn moved(&self) -> Vec<(Journal, Position)> {
+        let moved = self.pages.iter().filter(|(_, page)| page.moved);
+        moved.map(|(journal, page)| (journal.clone(), page.position)).collect()
+    }
+
+    fn acks(self) -> Vec<(SiteId, StationId, Ack)> {
+        let ack = |((station, station_epoch), page): (Journal, Page)| {
+            let upto = page.position.upto;
+            // Nothing is in a backup yet: stations keep everything for its time.
+            let ack = Ack { station_epoch, upto, safe_upto: ScanSeq(0), refused: page.refused };
+            (page.site, station, ack)
+        };
+        self.pages.into_iter().map(ack).collect()
+    }
+}
+
+impl Page {
+    fn count(&mut self, entries: &[Entry]) {
+        let Some(last) = entries.last() else { return };
+        self.position = Position { upto: last.seq, link: Some(last.link) };
+        self.moved = true;
+        let unfit = entries.iter().filter_map(|entry| Some((entry.seq, entry.record.as_ref().err()?)));
+        let room = REFUSALS_MAX.saturating_sub(self.refused.len());
+        self.refused.extend(unfit.take(room).map(|(seq, why)| Refusal { seq, why: why.to_string() }));
+    }
+
+    fn fork(&mut self, arrived: &Arrived) {
+        let seq = arrived.batch.first;
+        warn!(
+            station.id = %arrived.station, scan.seq = %seq,
+            "The journal of station `{}` tells another history than before: it was copied or set back", arrived.station
+        );
+        self.refused.push(Refusal { seq, why: format!("{REFUSED_FORK}: another record was here before") });
+    }
+}
+
+/// How an entry is listed.
+fn listed(id: i64, arrived: &Arrived, entry: &Entry, now: Timestamp) -> ScanRow {
+    let mut row = ScanRow {
+        id,
+        site: arrived.site.clone(),
+        station: arrived.station.clone(),
+        station_epoch: arrived.batch.station_epoch,
+        seq: entry.seq,
+        received_at: now,
+        wall: None,
+        wall_trusted: false,
+        kind: ScanKind::Unfit,
+        outcome: None,
+        reason: None,
+        code: String::new(),
+        scanner: None,
+        parcel: None,
+        order: None,
+        repeat: false,
+        refused: entry.record.as_ref().err().map(ToString::to_string),
+    };
+    if let Ok(record) = &entry.record {
+        describe(&mut row, record);
+    }
+    row
+}
+
+/// Fills in what the record says.
+fn describe(row: &mut ScanRow, record: &ScanRecord) {
+    (row.wall, row.wall_trusted) = (Some(record.wall), record.wall_trusted);
+    match &record.event {
+        Event::Judged(judged) => {
+            row.kind = ScanKind::Judged;
+            row.outcome = Some(judged.verdict.outcome);
+            row.reason = judged.verdict.reasons.first().map(|reason| reason.code.key().to_owned());
+            // Text in the database has no zero character; the record's bytes keep it.
+            row.code = judged.code.replace('\0', "");
+            row.scanner = Some(judged.scanner.clone());
+            (row.parcel, row.order, row.repeat) = (judged.verdict.parcel, judged.order, judged.verdict.repeat);
+        }
+        Event::Acknowledged(acknowledged) => {
+            row.kind = ScanKind::Acknowledged;
+            (row.scanner, row.parcel) = (Some(acknowledged.scanner.clone()), acknowledged.parcel);
+        }
+        Event::Noted(_) => row.kind = ScanKind::Noted,
+    }
+}
+
+/// A record that lets a parcel go.
+struct Letting<'a> {
+    new: &'a NewRecord,
+    record: &'a ScanRecord,
+    parcel: ParcelId,
+}
+
+impl<'a> Letting<'a> {
+    fn of(new: &'a NewRecord) -> Option<Self> {
+        let record = new.entry.record.as_ref().ok()?;
+        Some(Self { new, record, parcel: decide::released(record)? })
+    }
+}
+
+/// Notes the releases among the records at their parcels, and finds those that should not have been.
+async fn release(tx: &mut Tx, db: &Db, new: &[NewRecord], now: Timestamp) -> Result<Vec<NewConflict>, StoreError> {
+    let lettings: Vec<Letting<'_>> = new.iter().filter_map(Letting::of).collect();
+    if lettings.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut known = Known::load(tx, &lettings).await?;
+    let found: Vec<NewConflict> = lettings.iter().filter_map(|letting| known.conflict(letting, now)).collect();
+    let _ = db;
+    Ok(found)
+}
+
+/// What the hub knows when releases arrive.
+struct Known {
+    parcels: BTreeMap<ParcelId, Parcel>,
+    rules: BTreeMap<SiteId, RuleSet>,
+}
+
+impl Known {
+    async fn load(tx: &mut Tx, lettings: &[Letting<'_>]) -> Result<Self, StoreError> {
+        let ids: BTreeSet<ParcelId> = lettings.iter().map(|letting| letting.parcel).collect();
+        let ids: Vec<ParcelId> = ids.into_iter().collect();
+        let parcels: Vec<Parcel> = Vec::new();
+        let _ = ids;
+        let mut rules = BTreeMap::new();
+        for letting in lettings {
+            let site = &letting.new.row.site;
+            if !rules.contains_key(site) {
+                rules.insert(site.clone(), fleet::actions::rules(tx, site).await?);
+            }
+        }
+        Ok(Self { parcels: parcels.into_iter().map(|parcel| (parcel.id, parcel)).collect(), rules })
+    }
+
+    /// What is wrong with a release; afterwards the parcel counts as released.
+    fn conflict(&mut self, letting: &Letting<'_>, now: Timestamp) -> Option<NewConflict> {
+        let Letting { new: NewRecord { row, .. }, record, parcel } = letting;
+        let Event::Judged(judged) = &record.event else { return None };
+        let parcel = self.parcels.get_mut(parcel)?;
+        let other = parcel.released.clone().filter(|release| release.station != row.station);
+        let reasons = self.rules.get(&row.site).map_or_else(Vec::new, |rules| objections(rules, parcel, row, record));
+        parcel.released.get_or_insert_with(|| Release { station: row.station.clone(), at: record.wall });
+        let kind = match (&other, reasons.is_empty()) {
+            (Some(_), _) => ConflictKind::TwoStations,
+            (None, false) => ConflictKind::LateFact,
+            (None, true) => return None,
+        };
+        let conflict = Conflict {
+            id: row.id,
+            kind,
+            site: row.site.clone(),
+            parcel: parcel.id,
+            order: Some(parcel.order),
+            found_at: now,
+            station: row.station.clone(),
+            seq: row.seq,
+            released_at: record.wall,
+            other_station: other.as_ref().map(|release| release.station.clone()),
+            other_at: other.map(|release| release.at),
+            reasons,
+            fact_at: Some(parcel.changed_at),
+            age_ms: judged.verdict.age_ms,
+        };
+        Some(NewConflict { conflict, station_epoch: row.station_epoch, verdict: judged.verdict.clone() })
+    }
+}
+
+/// The keys of the reasons for which the hub would have stopped the parcel.
+fn objections(rules: &RuleSet, parcel: &Parcel, row: &ScanRow, record: &ScanRecord) -> Vec<String> {
+    let scan = ScanFacts {
+        class: CodeClass::Parcel,
+        station: row.station.clone(),
+        age_ms: Some(0),
+        burst: false,
+        courier_hints: Vec::new(),
+    };
+    let verdict = rules.judge(&Facts { parcel: Some(parcel), scan: &scan }, ReplicaPosition::default());
+    let late = decide::late_facts(&verdict, parcel.changed_at, record.wall);
+    late.into_iter().map(|code| code.key().to_owned()).collect()
+}
+
+/// Answers a station's birth: from where its journal goes on. Records that the station no longer holds and the hub
+/// never had are given up here, and remembered as missing.
+pub async fn welcome(db: &Db, station: &StationId, hello: &Hello, now: Timestamp) -> Result<Welcome, ScansError> {
+    let failed = |cause| ScansError::Store { what: "look up a station's journal", cause };
+    let mut view = db.view("scans.welcome").await.map_err(failed)?;
+    let known = store::find_position(view.conn(), station, hello.station_epoch).await.map_err(failed)?;
+    drop(view);
+    let position = known.unwrap_or(Position::START);
+    let position = match decide::missing(position, hello) {
+        Some(to) => give_up(db, station, hello, to, now).await.map_err(failed)?,
+        None => position,
+    };
+    let (session, station_epoch) = (hello.session, hello.station_epoch);
+    Ok(Welcome { session, station_epoch, upto: position.upto, safe_upto: ScanSeq(0), wall: now })
+}
+
+async fn give_up(
+    db: &Db,
+    station: &StationId,
+    hello: &Hello,
+    to: ScanSeq,
+    now: Timestamp,
+) -> Result<Position, StoreError> {
+    let journal = (station.clone(), hello.station_epoch);
+    let mut tx = db.begin("scans.give_up").await?;
+    let known = store::find_position(tx.conn(), station, hello.station_epoch).await?.unwrap_or(Position::START);
+    if known.upto >= to {
+        return Ok(known);
+    }
+    let from = ScanSeq(known.upto.0 + 1);
+    let position = Position { upto: to, link: None };
+    store::add_gap(&mut tx, &journal, from, to, now).await?;
+    store::put_positions(&mut tx, &[(journal, position)], now).await?;
+    tx.commit().await?;
+    warn!(station.id = %station, "Records {from} to {to} of station `{station}` are neither here nor there any more");
+    Ok(position)
+}
+
+/// A hint as it is shown: not stored, and its record comes again in a batch. `None` for what is no usable record.
+pub fn hinted(
+    station: &StationId,
+    site: &SiteId,
+    hint: &packline_protocol::uplink::Hint,
+    now: Timestamp,
+) -> Option<ScanRow> {
+    let record = ScanRecord::decode(&hint.record).ok()?;
+    let batch = Batch {
+        station_epoch: hint.station_epoch,
+        first: record.seq,
+        before: packline_protocol::record::ChainLink::START,
+        records: Vec::new(),
+    };
+    let arrived = Arrived { station: station.clone(), site: site.clone(), batch };
+    let entry = decide::lone(record.seq, &hint.record);
+    Some(listed(0, &arrived, &entry, now)).filter(|row| row.refused.is_none())
+}
+
+/// Which records are wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Of {
+    /// Of all stations.
+    All,
+    /// Of one station.
+    Station(StationId),
+    /// About one parcel.
+    Parcel(ParcelId),
+}
+
+/// The most records or conflicts of one page.
+pub const PAGE_MAX: usize = 500;
+
+/// Up to `limit` records below number `before`, the newest first.
+pub async fn recent(db: &Db, of: &Of, before: Option<i64>, limit: usize) -> Result<Vec<ScanRow>, ScansError> {
+    let (before, limit) = (before.unwrap_or(i64::MAX), page(limit));
+    let found = match of {
+        Of::All => store::recent(db.read(), before, limit).await,
+        Of::Station(station) => store::recent_of_station(db.read(), station, before, limit).await,
+        Of::Parcel(parcel) => store::recent_of_parcel(db.read(), *parcel, before, limit).await,
+    };
+    found.map_err(|cause| ScansError::Store { what: "list scan records", cause })
+}
+
+/// The whole record with this number, as far as it can be read.
+pub async fn find(db: &Db, id: i64) -> Result<Option<ScanRecord>, ScansError> {
+    let body = store::find_body(db.read(), id).await;
+    let body = body.map_err(|cause| ScansError::Store { what: "read a scan record", cause })?;
+    Ok(body.and_then(|body| ScanRecord::decode(&body).ok()))
+}
+
+/// Up to `limit` conflicts below number `before`, the newest first; of one parcel if it is given.
+pub async fn conflicts(
+    db: &Db,
+    parcel: Option<ParcelId>,
+    before: Option<i64>,
+    limit: usize,
+) -> Result<Vec<Conflict>, ScansError> {
+    let (before, limit) = (before.unwrap_or(i64::MAX), page(limit));
+    let found = match parcel {
+        None => store::conflicts(db.read(), before, limit).await,
+        Some(parcel) => store::conflicts_of_parcel(db.read(), parcel, before, limit).await,
+    };
+    found.map_err(|cause| ScansError::Store { what: "list scan conflicts", cause })
+}
+
+fn page(limit: usize) -> i64 {
+    i64::try_from(limit.clamp(1, PAGE_MAX)).unwrap_or(1)
+}
+
+/// Records are kept so long, in milliseconds: 400 days, so that a year can be compared with the one before.
+pub const RECORD_KEEP_MS: i64 = 400 * 24 * 3_600_000;
+/// Records dropped per transaction.
+const DROP_AT_ONCE: i64 = 2_000;
+
+/// Forgets records that are older than their time, some at once; says how many.
+pub async fn forget_old(db: &Db, now: Timestamp) -> Result<u64, ScansError> {
+    let failed = |cause| ScansError::Store { what: "forget old scan records", cause };
+    let mut tx = db.begin("scans.forget_old").await.map_err(failed)?;
+    let dropped = store::drop_old(&mut tx, now.plus_ms(-RECORD_KEEP_MS), DROP_AT_ONCE).await.map_err(failed)?;
+    tx.commit().await.map_err(failed)?;
+    Ok(dropped)
+}
