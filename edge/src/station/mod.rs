@@ -12,6 +12,6 @@ pub mod thread;
 mod view;
 
 pub use self::core::{Output, Station, StationSettings, Ticket};
-pub use answer::{Answer, ReasonShown, Stage};
+pub use answer::{Answer, ParcelShown, ReasonShown, Sentences, Stage};
 pub use identify::{Identified, identify};
-pub use view::{Language, LinkView, Notice, PanelView, ScannerView};
+pub use view::{Counts, Language, LinkView, Notice, PanelView, ScannerView};

@@ -387,6 +387,7 @@ fn blank(parts: &Parts) -> PanelView {
     let max_age_ms = strictest.map_or(view.rules.max_age_ms, |age| age.min(view.rules.max_age_ms));
     PanelView {
         version: 0,
+        moment: now.moment,
         boot: parts.settings.boot.to_string(),
         station: parts.settings.station.clone(),
         site: parts.site.clone(),
@@ -401,6 +402,8 @@ fn blank(parts: &Parts) -> PanelView {
         revision: view.rules.revision,
         age_ms,
         stale: age_ms.is_none_or(|age| age > max_age_ms),
+        journal_to: head.newest,
+        journal_acked: head.acked,
         backlog: head.backlog(),
         journal_percent: head.percent(),
         alarms: Vec::new(),

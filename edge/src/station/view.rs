@@ -4,8 +4,8 @@
 //! queue ([`super::thread::StationHandle`]).
 
 use super::answer::Answer;
-use packline_protocol::id::{Revision, ScannerId, SiteId, StationId};
-use packline_protocol::time::Timestamp;
+use packline_protocol::id::{Revision, ScanSeq, ScannerId, SiteId, StationId};
+use packline_protocol::time::{Moment, Timestamp};
 use packline_protocol::uplink::{Alarm, ReplicaState};
 use serde::Serialize;
 
@@ -35,6 +35,9 @@ impl Language {
 pub struct PanelView {
     /// Rises with every picture; a page that reconnects knows whether it missed one.
     pub version: u64,
+    /// When it was taken: a station that hangs takes no more pictures.
+    #[serde(skip)]
+    pub moment: Moment,
     /// This daemon's life, as text; a page of another life reloads.
     pub boot: String,
     /// This station.
@@ -63,6 +66,10 @@ pub struct PanelView {
     pub age_ms: Option<u64>,
     /// Whether it is so old that nothing is released.
     pub stale: bool,
+    /// The newest durable record.
+    pub journal_to: ScanSeq,
+    /// The hub has committed everything up to here.
+    pub journal_acked: ScanSeq,
     /// Records that the hub has not acknowledged.
     pub backlog: u64,
     /// How full the journal's space is, in percent.
