@@ -3,6 +3,7 @@
 use crate::accounts::actions::Desk;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::fleet::Fleet;
 use crate::keys::HubKeys;
 use crate::metrics::Metrics;
 use crate::store::Db;
@@ -28,6 +29,8 @@ pub struct Inner {
     pub desk: Desk,
     /// What it measures.
     pub metrics: Metrics,
+    /// The stations as this process knows them.
+    pub fleet: Fleet,
     /// Wakes the feed: something was marked in the change log. A missed wake only costs the feed's period.
     pub feed_wake: Notify,
     live: broadcast::Sender<LiveEvent>,
@@ -56,6 +59,7 @@ impl App {
             clock,
             desk: Desk::default(),
             metrics: Metrics::default(),
+            fleet: Fleet::default(),
             feed_wake: Notify::new(),
             live: broadcast::Sender::new(LIVE_BACKLOG),
             stop: watch::Sender::new(false),

@@ -4,6 +4,7 @@
 
 use crate::accounts::cli::UserCommand;
 use crate::config::{Config, Settings};
+use crate::fleet::cli::StationCommand;
 use crate::store::Db;
 use crate::{serve, telemetry};
 use anyhow::Context as _;
@@ -36,6 +37,9 @@ enum Command {
     /// Manage accounts
     #[command(subcommand)]
     User(UserCommand),
+    /// Manage stations
+    #[command(subcommand)]
+    Station(StationCommand),
 }
 
 /// Why the program ends with something other than 0.
@@ -90,6 +94,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             }
             Command::Migrate => migrate(&config).await,
             Command::User(command) => Ok(command.run(&serve::open(config).await?).await?),
+            Command::Station(command) => Ok(command.run(&serve::open(config).await?).await?),
         }
     })
 }

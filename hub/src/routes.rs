@@ -3,7 +3,7 @@
 use crate::accounts::api::gate;
 use crate::app::App;
 use crate::pages::{assets, events, shell};
-use crate::{accounts, telemetry};
+use crate::{accounts, fleet, telemetry};
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -41,6 +41,12 @@ pub fn api() -> (Router<App>, Document) {
         .routes(routes!(accounts::api::log_in))
         .routes(routes!(accounts::api::log_out))
         .routes(routes!(events::stream))
+        .routes(routes!(fleet::api::enroll))
+        .routes(routes!(fleet::api::list, fleet::api::invite))
+        .routes(routes!(fleet::api::revoke))
+        .routes(routes!(fleet::api::sites))
+        .routes(routes!(fleet::api::set_settings))
+        .routes(routes!(fleet::api::rules, fleet::api::publish_rules))
         .split_for_parts()
 }
 

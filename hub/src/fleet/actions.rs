@@ -1,8 +1,12 @@
 //! What is done with sites and stations: invite, enrol, revoke, publish rules and settings.
 
 use super::decide::{self, Enrolment};
-use super::model::{CLAIM_TTL_MS, Claim, FleetError, Invitation, Keys, Site, Station, StationStatus};
+use super::model::{
+    AlarmView, CLAIM_TTL_MS, Claim, Digest, FleetError, Invitation, Keys, ScannerView, Site, Station, StationState,
+    StationStatus, StationView,
+};
 use super::store;
+use crate::app::App;
 use crate::broker::mosquitto::{PasswordHash, StationAccount};
 use crate::broker::{Secret, SecretHash, StationCredential};
 use crate::clock;
@@ -13,6 +17,7 @@ use packline_protocol::envelope::Opener;
 use packline_protocol::id::{Revision, SiteId, StationId};
 use packline_protocol::rules::{RuleSet, builtin};
 use packline_protocol::time::Timestamp;
+use packline_protocol::uplink::{Alarm, ScannerReport};
 
 /// Invitations that ran out are forgotten after so long, in milliseconds: a week.
 const CLAIM_KEEP_MS: i64 = 7 * 24 * 3_600_000;
@@ -131,13 +136,24 @@ pub async fn site_rows(tx: &mut Tx, site: &SiteId) -> Result<Vec<(RowId, Vec<u8>
 
 /// The rule set that stations of `site` judge by.
 pub async fn rules(tx: &mut Tx, site: &SiteId) -> Result<RuleSet, StoreError> {
-    let published = store::find_site(tx, site).await?.and_then(|site| site.rules);
+    decode_rules(store::find_site(tx, site).await?.and_then(|site| site.rules))
+}
+
+fn decode_rules(published: Option<Vec<u8>>) -> Result<RuleSet, StoreError> {
     let Some(body) = published else { return Ok(builtin::rule_set()) };
     match Row::decode(RowId::RULES, &body) {
         Ok(Row::Rules(rules)) => Ok(rules),
         Ok(_) => Err(StoreError::row("FIND_SITE", "the published rule set is of another program")),
         Err(why) => Err(StoreError::row("FIND_SITE", why)),
     }
+}
+
+/// The rule set that stations of `site` judge by; an error when there is no such site.
+pub async fn rules_of(db: &Db, site: &SiteId) -> Result<RuleSet, FleetError> {
+    let failed = |cause| FleetError::Store { what: "read a rule set", cause };
+    let known = sites(db).await?.into_iter().find(|known| known.site == *site);
+    let known = known.ok_or_else(|| FleetError::NoSite { site: site.clone() })?;
+    decode_rules(known.rules).map_err(failed)
 }
 
 /// Publishes a rule set for all stations of `site`. Its revision is above the one that holds.
@@ -180,6 +196,56 @@ pub async fn forget_claims(db: &Db, now: Timestamp) -> Result<u64, FleetError> {
     let dropped = store::drop_old_claims(&mut tx, now.plus_ms(-CLAIM_KEEP_MS)).await.map_err(failed)?;
     tx.commit().await.map_err(failed)?;
     Ok(dropped)
+}
+
+/// All stations with what is known of them now, by site and name.
+pub async fn views(app: &App) -> Result<Vec<StationView>, FleetError> {
+    let stations = stations(&app.db).await?;
+    let recalled = app.fleet.recall(&app.db).await;
+    recalled.map_err(|cause| FleetError::Store { what: "list stations", cause })?;
+    let states = app.fleet.states();
+    let now = app.clock.now();
+    let view = |station: Station| {
+        let state = states.get(&station.station).cloned();
+        let digest = state.as_ref().map_or(Digest::Unknown, |state| app.fleet.digest(&station.site, state));
+        view(station, state, digest, now)
+    };
+    Ok(stations.into_iter().map(view).collect())
+}
+
+fn view(station: Station, state: Option<StationState>, digest: Digest, now: Timestamp) -> StationView {
+    let own = state.iter().flat_map(|state| &state.alarms);
+    let alarms = own.chain(state.iter().flat_map(|state| &state.found));
+    let alarm = |alarm: &Alarm| AlarmView { key: alarm.key.clone(), text: alarm.text.clone() };
+    let scanner = |scanner: &ScannerReport| ScannerView {
+        scanner: scanner.scanner.clone(),
+        online: scanner.online,
+        frames: scanner.frames,
+        refused: scanner.refused,
+    };
+    let known = state.as_ref();
+    StationView {
+        online: known.is_some_and(|state| decide::is_online(state, now)),
+        seen_at: known.map(|state| state.seen_at),
+        born_at: known.map(|state| state.born_at),
+        version: known.map(|state| state.version.clone()),
+        replica_seq: known.map(|state| state.replica.seq),
+        replica_epoch: known.map(|state| state.replica.epoch),
+        replica_rows: known.map(|state| state.replica.rows),
+        digest,
+        revision: known.map(|state| state.revision),
+        backlog: known.map(|state| state.backlog),
+        journal_percent: known.map(|state| state.journal_percent),
+        clock_ahead_ms: known.map(|state| state.clock_ahead_ms),
+        scanners: known.map_or_else(Vec::new, |state| state.scanners.iter().map(scanner).collect()),
+        alarms: alarms.map(alarm).collect(),
+        station: station.station,
+        site: station.site,
+        status: station.status,
+        created_at: station.created_at,
+        enrolled_at: station.enrolled_at,
+        revoked_at: station.revoked_at,
+    }
 }
 
 fn check_settings(settings: &SiteSettings) -> Result<(), FleetError> {

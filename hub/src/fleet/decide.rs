@@ -45,6 +45,7 @@ pub fn born(hello: &Hello, now: Timestamp) -> StationState {
         station_epoch: hello.station_epoch,
         journal_to: hello.journal_to,
         replica: hello.replica,
+        digest: Digest::Unknown,
         revision: Revision(0),
         backlog: (hello.journal_to.0 + 1).saturating_sub(hello.journal_from.0),
         journal_percent: 0,

@@ -133,6 +133,8 @@ pub struct StationState {
     pub journal_to: ScanSeq,
     /// Where its replica stands.
     pub replica: ReplicaState,
+    /// How it compared with the hub's log at the last report.
+    pub digest: Digest,
     /// The rule set it judges by.
     pub revision: Revision,
     /// Records not yet acknowledged.
@@ -147,12 +149,12 @@ pub struct StationState {
     pub clock_ahead_ms: i64,
     /// Whether it knows its clock to be right.
     pub wall_trusted: bool,
-    /// When the hub itself last found something wrong about it, by short key.
+    /// What the hub itself found wrong about it.
     pub found: Vec<Alarm>,
 }
 
 /// How a replica compares with the hub's log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case", tag = "is")]
 pub enum Digest {
     /// Nothing is known of it.
