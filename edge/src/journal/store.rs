@@ -48,6 +48,13 @@ impl Store {
         Ok((store, opened))
     }
 
+    /// Opens a journal that is there and whole; nothing is begun and nothing saved.
+    pub fn open_whole(disk: Arc<dyn Disk>, settings: Settings) -> Result<Store, JournalError> {
+        let (database, state) = open::reopen(&*disk)?;
+        let database = RwLock::new(Some(database));
+        Ok(Store { disk, settings, database, state: Mutex::new(state), writer: Mutex::default() })
+    }
+
     /// Makes all entries durable with one commit, in order; answers the first one's number. At an error none is.
     pub fn append(&self, entries: &[Entry]) -> Result<ScanSeq, AppendError> {
         let mut writer = lock(&self.writer);

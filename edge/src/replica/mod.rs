@@ -24,7 +24,7 @@ use packline_protocol::downlink::{BucketRows, Buckets, Delta, SnapshotOffer};
 use packline_protocol::facts::Parcel;
 use packline_protocol::id::{Epoch, ParcelId, Seq, SiteId};
 use packline_protocol::proof::Root;
-use packline_protocol::time::Now;
+use packline_protocol::time::{Now, Timestamp};
 use packline_protocol::uplink::ReplicaState;
 use redb::ReadableDatabase;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -346,6 +346,11 @@ impl Replica {
     /// Milliseconds since this replica was last known to be level with the hub; `None` when that is not known.
     pub fn age_ms(&self, now: Now) -> Option<u64> {
         lock(&self.inner.freshness).age_ms(now)
+    }
+
+    /// When this replica was last known to be level with the hub, by a wall clock that was trusted; 1970 if never.
+    pub fn level_at(&self) -> Timestamp {
+        lock(&self.inner.freshness).level_at().unwrap_or_default()
     }
 
     /// Writes down when the hub was heard, so that a restart knows; every change does so too.

@@ -4,13 +4,14 @@
 //! queue ([`super::thread::StationHandle`]).
 
 use super::answer::Answer;
+use clap::ValueEnum;
 use packline_protocol::id::{Revision, ScanSeq, ScannerId, SiteId, StationId};
 use packline_protocol::time::{Moment, Timestamp};
-use packline_protocol::uplink::{Alarm, ReplicaState};
-use serde::Serialize;
+use packline_protocol::uplink::{Alarm, ReplicaState, ScannerReport};
+use serde::{Deserialize, Serialize};
 
 /// The language of the bench page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum Language {
     /// 中文
@@ -123,6 +124,14 @@ pub struct ScannerView {
     pub frames: u64,
     /// Frames refused as noise, overlong or broken.
     pub refused: u64,
+}
+
+impl ScannerView {
+    /// The scanner as the hub is told of it.
+    pub fn report(&self) -> ScannerReport {
+        let Self { scanner, online, frames, refused, .. } = self;
+        ScannerReport { scanner: scanner.clone(), online: *online, frames: *frames, refused: *refused }
+    }
 }
 
 /// The link to the hub.

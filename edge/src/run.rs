@@ -1,0 +1,292 @@
+//! The running station: opens what it needs, starts its parts, and stops them in order.
+
+use crate::alarms::Alarms;
+use crate::clock;
+use crate::config::Config;
+use crate::credential::{Credential, CredentialError};
+use crate::disk::RealDisk;
+use crate::enroll;
+use crate::health::Health;
+use crate::journal::{self, Birth, Journal, Store};
+use crate::link::{self, LinkState, Running};
+use crate::panel::gpio::{LightThread, Signal, open as open_light};
+use crate::replica::{self, Replica};
+use crate::station::thread::{Parts, StationHandle, StationThread};
+use crate::station::{LinkView, PanelView, StationSettings};
+use crate::status;
+use anyhow::{Context as _, anyhow};
+use packline_protocol::envelope::{Opener, Sealer};
+use packline_protocol::id::{BootId, StationEpoch};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{info, warn};
+
+/// How long open pages may hold the station up when it stops.
+const PAGES_PATIENCE: Duration = Duration::from_millis(500);
+/// The name of the claim token among the service's credentials.
+const CLAIM: &str = "packline-edge.claim";
+
+/// Runs the station until it is told to stop.
+pub fn run(config: Config) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(4)
+        .thread_stack_size(256 * 1024)
+        .thread_keep_alive(Duration::from_secs(2))
+        .build()
+        .context("failed to start the runtime")?;
+    runtime.block_on(serve(config))
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    let disk = Arc::new(RealDisk::open(&config.state).with_context(|| cannot("make", &config.state))?);
+    let credential = credential(&config)?;
+    info!(station.id = %credential.station, "Station `{}` of site `{}`", credential.station, credential.site);
+    let (alarms, boot) = (Alarms::default(), BootId(clock::random_u64()));
+    let journal = open_journal(&config, Arc::clone(&disk), boot, &alarms)?;
+    let replica = open_replica(&config, disk, &credential, &alarms)?;
+    let station = start_station(&config, &credential, boot, &journal, &replica, &alarms)?;
+    let link = Running::start(link_parts(&config, &credential, boot, &journal, &replica)?);
+    let (stop_pages, stopped) = tokio::sync::oneshot::channel::<()>();
+    let listener = TcpListener::bind(config.panel_listen).await;
+    let listener = listener.with_context(|| format!("failed to listen on {}", config.panel_listen))?;
+    let address = listener.local_addr().context("failed to learn the address of the bench page")?;
+    let routes = status::routes(station.handle().clone(), journal.clone());
+    let pages = tokio::spawn(async move {
+        let served = axum::serve(listener, routes).with_graceful_shutdown(async move { drop(stopped.await) });
+        if let Err(error) = served.await {
+            warn!(%error, "The bench page is gone");
+        }
+    });
+    let health = Health::start(station.handle().clone()).context("failed to start the health thread")?;
+    announce(&config, address)?;
+    let told = attend(station.handle(), &link, &alarms).await;
+    info!("Stopping: {told}");
+    drop(health);
+    drop(stop_pages);
+    let _ = tokio::time::timeout(PAGES_PATIENCE, pages).await;
+    link.stop().await;
+    drop(station);
+    if let Err(error) = replica.save_age() {
+        warn!(%error, "How old the data is was not written down");
+    }
+    journal.close();
+    info!("Stopped");
+    Ok(())
+}
+
+/// Passes news between link and station until a signal comes; answers which.
+async fn attend(station: &StationHandle, link: &Running, alarms: &Alarms) -> &'static str {
+    let (mut states, mut pictures) = (link.watch(), station.pictures());
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return "signals cannot be heard";
+    };
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return "told to terminate",
+            _ = interrupt.recv() => return "interrupted",
+            Ok(()) = states.changed() => {
+                let state = states.borrow_and_update().clone();
+                show_link(&state, station, alarms);
+            }
+            Ok(()) = pictures.changed() => link.tell(station_state(&pictures.borrow_and_update())),
+            else => return "the station's thread ended",
+        }
+    }
+}
+
+fn show_link(state: &LinkState, station: &StationHandle, alarms: &Alarms) {
+    let _ = station.show_link(link_view(state));
+    let twin = state.standing.alarms.iter().find(|alarm| alarm.key == "duplicate-identity");
+    alarms.set("duplicate-identity", twin.map(|alarm| alarm.text.clone()));
+    let doubt = "the copy of the orders differs from the hub's and is being mended; nothing is released until it is";
+    alarms.set("replica-in-doubt", state.standing.in_doubt.then(|| doubt.to_owned()));
+}
+
+fn link_view(state: &LinkState) -> LinkView {
+    let standing = &state.standing;
+    let behind = standing.head.filter(|head| *head > standing.replica.seq);
+    let doing = match (&state.connection, standing.rebuilding, behind) {
+        (link::Connection::Down { why, .. }, ..) => why.clone(),
+        (_, Some((here, all)), _) => format!("fetching the orders, part {here} of {all}"),
+        (_, None, _) if standing.in_doubt => "mending the orders".to_owned(),
+        (_, None, Some(head)) => format!("catching up to {head}"),
+        (_, None, None) if standing.open => String::new(),
+        (_, None, None) => "waiting for the hub".to_owned(),
+    };
+    LinkView { up: standing.open, doing }
+}
+
+fn station_state(picture: &PanelView) -> link::session::StationState {
+    link::session::StationState {
+        revision: picture.revision,
+        journal_percent: picture.journal_percent,
+        scanners: picture.scanners.iter().map(crate::station::ScannerView::report).collect(),
+        alarms: picture.alarms.clone(),
+    }
+}
+
+/// The credential; a station that has none yet but a claim token enrols first.
+fn credential(config: &Config) -> anyhow::Result<Credential> {
+    match Credential::load(&config.state) {
+        Err(CredentialError::Missing { path }) => {
+            let missing = CredentialError::Missing { path };
+            let (Some(hub), Some(token)) = (&config.hub, claim()) else { return Err(missing.into()) };
+            info!("This station is not enrolled; its claim token is used");
+            Ok(enroll::enroll(&config.state, hub, &token, config.ca_file.as_deref())?)
+        }
+        credential => Ok(credential?),
+    }
+}
+
+/// The claim token among the credentials that systemd hands over.
+pub(crate) fn claim() -> Option<String> {
+    let folder = std::env::var_os("CREDENTIALS_DIRECTORY")?;
+    let token = std::fs::read_to_string(Path::new(&folder).join(CLAIM)).ok()?;
+    Some(token.trim().to_owned()).filter(|token| !token.is_empty())
+}
+
+fn open_journal(config: &Config, disk: Arc<RealDisk>, boot: BootId, alarms: &Alarms) -> anyhow::Result<Journal> {
+    let settings = journal::Settings { bytes_max: config.journal_bytes, ..journal::Settings::default() };
+    let birth = Birth { epoch: StationEpoch(clock::random_u64()), boot, now: clock::now() };
+    let (store, opened) =
+        Store::open(disk, settings, birth).with_context(|| cannot("open the journal in", &config.state))?;
+    if let journal::Opened::Rebuilt { aside, salvaged, why } = opened {
+        let text = format!("the journal was damaged ({why}); {salvaged} records were saved, the old file is `{aside}`");
+        alarms.raise("journal-rebuilt", text);
+    }
+    Ok(Journal::start(store))
+}
+
+fn open_replica(
+    config: &Config,
+    disk: Arc<RealDisk>,
+    credential: &Credential,
+    alarms: &Alarms,
+) -> anyhow::Result<Replica> {
+    let settings = replica::Settings { site: credential.site.clone(), cache_bytes: config.cache_bytes };
+    let (replica, opened) =
+        Replica::open(disk, settings).with_context(|| cannot("open the replica in", &config.state))?;
+    if let replica::Opened::Emptied { aside, why } = opened {
+        let text =
+            format!("the copy of the orders could not be used ({why}); it is fetched again, the old file is `{aside}`");
+        alarms.raise("replica-damaged", text);
+    }
+    Ok(replica)
+}
+
+fn start_station(
+    config: &Config,
+    credential: &Credential,
+    boot: BootId,
+    journal: &Journal,
+    replica: &Replica,
+    alarms: &Alarms,
+) -> anyhow::Result<StationThread> {
+    let (light, trouble) = open_light(config.light.as_ref());
+    alarms.set("light", trouble.map(|trouble| format!("the stack light does not work: {trouble}")));
+    let light = LightThread::start(light, Signal::Test).context("failed to start the light's thread")?;
+    let settings = StationSettings {
+        station: credential.station.clone(),
+        boot,
+        lock_on_stop: config.lock_on_stop,
+        language: config.language,
+    };
+    let parts = Parts {
+        settings,
+        site: credential.site.clone(),
+        scanners: config.scanners.clone(),
+        replica: replica.clone(),
+        journal: journal.clone(),
+        light,
+        alarms: alarms.clone(),
+    };
+    StationThread::start(parts).context("failed to start the station")
+}
+
+fn link_parts(
+    config: &Config,
+    credential: &Credential,
+    boot: BootId,
+    journal: &Journal,
+    replica: &Replica,
+) -> anyhow::Result<link::Parts> {
+    let url = config.mqtt.as_deref().unwrap_or(&credential.mqtt_url);
+    let (host, port, secure) =
+        broker(url).ok_or_else(|| anyhow!("broker is `{url}`; give mqtt://HOST:PORT or mqtts://HOST:PORT"))?;
+    let tls = secure.then(|| link::tls::client_config(config.ca_file.as_deref(), replica.level_at())).transpose()?;
+    let mqtt = link::mqtt::Config {
+        host,
+        port,
+        tls,
+        client_id: credential.station.to_string(),
+        password: credential.mqtt_secret.clone(),
+        filters: link::filters(&credential.site, &credential.station),
+        backoff: link::mqtt::Backoff::default(),
+    };
+    Ok(link::Parts {
+        mqtt,
+        site: credential.site.clone(),
+        station: credential.station.clone(),
+        sealer: Arc::new(Sealer::new(&credential.secret_key.0)),
+        hub_key: Opener::new(&credential.hub_public_key.0).context("the hub's key in the credential is no key")?,
+        boot,
+        journal: journal.clone(),
+        replica: replica.clone(),
+    })
+}
+
+/// Host, port, and whether it is TLS.
+fn broker(url: &str) -> Option<(String, u16, bool)> {
+    let (rest, secure) = match url.strip_prefix("mqtts://") {
+        Some(rest) => (rest, true),
+        None => (url.strip_prefix("mqtt://")?, false),
+    };
+    let rest = rest.trim_end_matches('/');
+    let (host, port) = match rest.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, port.parse().ok()?),
+        _ => (rest, if secure { 8883 } else { 1883 }),
+    };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    (!host.is_empty()).then(|| (host.to_owned(), port, secure))
+}
+
+/// Says where the bench page is, on the log and in the ready file.
+fn announce(config: &Config, address: SocketAddr) -> anyhow::Result<()> {
+    info!("Ready: bench page on http://{address}");
+    let Some(path) = &config.ready_file else { return Ok(()) };
+    let ready = serde_json::json!({ "panel": address.to_string() }).to_string();
+    let beside = path.with_extension("tmp");
+    let written = std::fs::write(&beside, ready).and_then(|()| std::fs::rename(&beside, path));
+    written.with_context(|| cannot("write", path))
+}
+
+fn cannot(attempt: &str, path: &Path) -> String {
+    format!("failed to {attempt} `{}`", path.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broker_is_found_by_its_url() {
+        let check = |url: &str, expected: Option<(&str, u16, bool)>| {
+            let expected = expected.map(|(host, port, secure)| (host.to_owned(), port, secure));
+            assert_eq!(broker(url), expected, "{url}");
+        };
+        check("mqtt://127.0.0.1:1884", Some(("127.0.0.1", 1884, false)));
+        check("mqtts://hub.example", Some(("hub.example", 8883, true)));
+        check("mqtt://hub.example/", Some(("hub.example", 1883, false)));
+        check("mqtt://[::1]:1883", Some(("::1", 1883, false)));
+        check("mqtt://[::1]", Some(("::1", 1883, false)));
+        check("tcp://hub.example", None);
+        check("mqtt://", None);
+        check("mqtt://hub:port", None);
+    }
+}
