@@ -12,11 +12,11 @@ pub mod explain;
 pub mod health;
 pub mod journal;
 pub mod link;
+pub mod outbox;
 pub mod panel;
 pub mod replica;
 pub mod run;
 pub mod scan;
 pub mod station;
-pub mod status;
 
 pub use cli::main_with;

@@ -13,7 +13,7 @@ use crate::panel::gpio::{LightThread, Signal, open as open_light};
 use crate::replica::{self, Replica};
 use crate::station::thread::{Parts, StationHandle, StationThread};
 use crate::station::{LinkView, PanelView, StationSettings};
-use crate::status;
+use crate::{outbox, panel};
 use anyhow::{Context as _, anyhow};
 use packline_protocol::envelope::{Opener, Sealer};
 use packline_protocol::id::{BootId, StationEpoch};
@@ -25,8 +25,6 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
-/// How long open pages may hold the station up when it stops.
-const PAGES_PATIENCE: Duration = Duration::from_millis(500);
 /// The name of the claim token among the service's credentials.
 const CLAIM: &str = "packline-edge.claim";
 
@@ -51,14 +49,12 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let replica = open_replica(&config, disk, &credential, &alarms)?;
     let station = start_station(&config, &credential, boot, &journal, &replica, &alarms)?;
     let link = Running::start(link_parts(&config, &credential, boot, &journal, &replica)?);
-    let (stop_pages, stopped) = tokio::sync::oneshot::channel::<()>();
     let listener = TcpListener::bind(config.panel_listen).await;
     let listener = listener.with_context(|| format!("failed to listen on {}", config.panel_listen))?;
     let address = listener.local_addr().context("failed to learn the address of the bench page")?;
-    let routes = status::routes(station.handle().clone(), journal.clone());
+    let routes = panel::page::router(Arc::new(station.handle().clone())).merge(outbox::routes(journal.clone()));
     let pages = tokio::spawn(async move {
-        let served = axum::serve(listener, routes).with_graceful_shutdown(async move { drop(stopped.await) });
-        if let Err(error) = served.await {
+        if let Err(error) = axum::serve(listener, routes).await {
             warn!(%error, "The bench page is gone");
         }
     });
@@ -67,8 +63,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let told = attend(station.handle(), &link, &alarms).await;
     info!("Stopping: {told}");
     drop(health);
-    drop(stop_pages);
-    let _ = tokio::time::timeout(PAGES_PATIENCE, pages).await;
+    pages.abort();
     link.stop().await;
     drop(station);
     if let Err(error) = replica.save_age() {

@@ -19,11 +19,18 @@ pub fn status(config: &Config) -> anyhow::Result<Value> {
         "running": false,
         "station": credential.station,
         "site": credential.site,
-        "link": { "up": false, "doing": "the station does not run" },
+        "link": {
+            "up": false,
+            "doing": "the station does not run",
+            "age_ms": replica.as_ref().and_then(|replica| replica.age_ms(clock::now())),
+        },
         "replica": replica.as_ref().map(Replica::state),
-        "age_ms": replica.as_ref().and_then(|replica| replica.age_ms(clock::now())),
-        "backlog": journal.map(|head| head.backlog()),
-        "journal_percent": journal.map(|head| head.percent()),
+        "journal": journal.map(|head| json!({
+            "to": head.newest,
+            "acked": head.acked,
+            "backlog": head.backlog(),
+            "percent": head.percent(),
+        })),
     }))
 }
 

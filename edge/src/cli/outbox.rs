@@ -3,7 +3,7 @@
 use super::status::fetch;
 use super::{offline, say};
 use crate::config::Config;
-use crate::status::Outbox;
+use crate::outbox::Outbox;
 use anyhow::Context as _;
 use packline_protocol::id::ScanSeq;
 use packline_protocol::record::{Event, Note, ScanRecord};
@@ -31,7 +31,7 @@ fn records(config: &Config) -> anyhow::Result<Vec<ScanRecord>> {
     let mut records = Vec::new();
     loop {
         let from = records.last().map_or(0, |last: &ScanRecord| last.seq.0 + 1);
-        let Some(part) = fetch(config, &format!("outbox?from={from}"))? else { break };
+        let Some(part) = fetch(config, &format!("api/outbox?from={from}"))? else { break };
         let part: Outbox = serde_json::from_value(part).context("the station's answer is not understood")?;
         if part.records.is_empty() {
             return Ok(records);

@@ -10,7 +10,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Prints the station's state.
 pub fn status(config: &Config, json: bool) -> anyhow::Result<()> {
-    let status = match fetch(config, "status")? {
+    let status = match fetch(config, "api/status")? {
         Some(mut status) => {
             status["running"] = json!(true);
             status
@@ -50,8 +50,8 @@ fn lines(status: &Value) -> String {
             text("/replica/seq"),
             text("/replica/epoch")
         ),
-        format!("data age  {} ms", text("/age_ms")),
-        format!("backlog   {} records, journal {} % full", text("/backlog"), text("/journal_percent")),
+        format!("data age  {} ms", text("/link/age_ms")),
+        format!("backlog   {} records, journal {} % full", text("/journal/backlog"), text("/journal/percent")),
     ];
     for scanner in status["scanners"].as_array().into_iter().flatten() {
         let state = if scanner["online"] == true { "online" } else { scanner["why"].as_str().unwrap_or("offline") };

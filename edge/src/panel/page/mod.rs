@@ -87,6 +87,11 @@ pub fn router(desk: Arc<dyn Desk>) -> Router {
         .with_state(page)
 }
 
+/// Puts `routes` behind the same guard as the page: only for this machine.
+pub fn guarded(routes: Router) -> Router {
+    routes.layer(middleware::from_fn(guard::guard))
+}
+
 /// Serves the page until `stop`. Streams that are open then end with their connections.
 pub async fn serve(listener: TcpListener, desk: Arc<dyn Desk>, stop: impl Future<Output = ()>) -> io::Result<()> {
     tokio::select! {

@@ -1,10 +1,9 @@
-//! What a running station says about itself over its loopback port, for `packline-edge status` and `outbox`.
+//! The outbox of a running station over its loopback port, for `packline-edge outbox`.
 //!
-//! The bench page serves people; this serves the command line of the same machine.
+//! Deliberately absent: everything that the bench page's own interface says already.
 
 use crate::journal::Journal;
-use crate::station::PanelView;
-use crate::station::thread::StationHandle;
+use crate::panel::page::guarded;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::routing::get;
@@ -30,31 +29,23 @@ pub struct Outbox {
     pub records: Vec<ScanRecord>,
 }
 
-#[derive(Clone)]
-struct Parts {
-    station: StationHandle,
-    journal: Journal,
-}
-
 #[derive(Deserialize)]
 struct From {
     #[serde(default)]
     from: u64,
 }
 
-/// The paths `/status` and `/outbox`.
-pub fn routes(station: StationHandle, journal: Journal) -> Router {
-    Router::new().route("/status", get(status)).route("/outbox", get(outbox)).with_state(Parts { station, journal })
+/// The path `/api/outbox`.
+pub fn routes(journal: Journal) -> Router {
+    guarded(Router::new().route("/api/outbox", get(outbox)).with_state(journal))
 }
 
-#[expect(clippy::unused_async, reason = "a handler is async, whether it waits or not")]
-async fn status(State(parts): State<Parts>) -> Json<PanelView> {
-    Json(PanelView::clone(&parts.station.pictures().borrow()))
-}
-
-async fn outbox(State(parts): State<Parts>, Query(query): Query<From>) -> Result<Json<Outbox>, (StatusCode, String)> {
+async fn outbox(
+    State(journal): State<Journal>,
+    Query(query): Query<From>,
+) -> Result<Json<Outbox>, (StatusCode, String)> {
     // A read of the disk; it does not belong on the thread that serves everybody.
-    let read = tokio::task::spawn_blocking(move || read(&parts.journal, ScanSeq(query.from))).await;
+    let read = tokio::task::spawn_blocking(move || read(&journal, ScanSeq(query.from))).await;
     let answer = read.map_err(|error| error.to_string()).and_then(|read| read.map_err(|error| error.to_string()));
     answer.map(Json).map_err(|why| (StatusCode::INTERNAL_SERVER_ERROR, why))
 }
