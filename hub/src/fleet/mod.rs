@@ -9,6 +9,7 @@ pub mod cli;
 mod decide;
 pub mod jobs;
 pub mod model;
+pub mod pages;
 mod store;
 
 pub use decide::Known;

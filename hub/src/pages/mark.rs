@@ -4,7 +4,7 @@ use super::text::Language;
 use packline_protocol::facts::{
     AddressState, Approval, CodeClass, GiftStatus, HoldState, OrderStatus, ParcelStatus, RefundState,
 };
-use packline_protocol::verdict::{Outcome, Reason};
+use packline_protocol::verdict::Outcome;
 
 /// A word with a tone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,27 +62,7 @@ show! {
         OtherSite = "ask", "其他仓", "Other site" .
 }
 
-/// The gift state of a whole order: the one that needs somebody first.
-pub fn gifts(statuses: impl IntoIterator<Item = GiftStatus>, language: Language) -> Mark {
-    let rank = |status: &GiftStatus| match status {
-        GiftStatus::Wrong => 0,
-        GiftStatus::Short => 1,
-        GiftStatus::Pending => 2,
-        GiftStatus::Substituted => 3,
-        GiftStatus::Issued => 4,
-        GiftStatus::Cancelled => 5,
-    };
-    let first = statuses.into_iter().min_by_key(rank);
-    first.map_or_else(|| Mark::new("plain", language.pick("无赠品", "No gifts")), |status| status.mark(language))
-}
-
-/// Reasons as one line: the sentence, and what it is about.
-pub fn reasons(reasons: &[Reason], language: Language) -> String {
-    let said = reasons.iter().map(|reason| {
-        let own = reason.say.as_ref().map(|say| language.pick(&say.zh, &say.en).to_owned());
-        let sentence =
-            own.unwrap_or_else(|| language.pick(reason.code.zh().sentence, reason.code.en().sentence).to_owned());
-        if reason.about.is_empty() { sentence } else { format!("{sentence} ({})", reason.about) }
-    });
-    said.collect::<Vec<_>>().join(language.pick("；", "; "))
+/// The gift state of a whole order.
+pub fn gifts(worst: Option<GiftStatus>, language: Language) -> Mark {
+    worst.map_or_else(|| Mark::new("plain", language.pick("无赠品", "No gifts")), |status| status.mark(language))
 }

@@ -3,6 +3,7 @@
 pub mod actions;
 mod decide;
 pub mod model;
+pub mod pages;
 mod store;
 
 pub(crate) use store::{ROWS, STATEMENTS};

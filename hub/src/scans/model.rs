@@ -224,3 +224,9 @@ pub enum ScansError {
 fn as_text<S: serde::Serializer>(epoch: &StationEpoch, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(epoch)
 }
+
+impl From<ScansError> for crate::error::Error {
+    fn from(error: ScansError) -> crate::error::Error {
+        crate::error::Error::internal("failed to read scans", error)
+    }
+}

@@ -1,0 +1,176 @@
+//! Live scans as a page, and as events for pages that are open.
+
+use super::actions::{self, Of};
+use super::model::{Conflict, ConflictKind, ScanKind, ScanRow};
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::pages::mark::{Mark, Show as _};
+use crate::pages::render;
+use crate::pages::shell::Shell;
+use crate::pages::text::{Language, Text};
+use crate::pages::time::{clock_time, maybe_time};
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::response::Html;
+use packline_protocol::id::StationId;
+use packline_protocol::verdict::{Outcome, ReasonCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// Scans on the page.
+const SHOWN: usize = 100;
+/// Conflicts on the page.
+const CONFLICTS_SHOWN: usize = 20;
+
+/// What the page is narrowed to.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Filter {
+    station: String,
+    outcome: String,
+}
+
+#[derive(Template)]
+#[template(path = "scans.html")]
+struct ScansPage<'a> {
+    shell: &'a Shell,
+    t: &'static Text,
+    filter: &'a Filter,
+    outcomes: [(&'static str, &'static str); 3],
+    scans: Vec<ScanLine>,
+    blank: ScanLine,
+    conflicts: Vec<ConflictLine>,
+}
+
+/// A scan as one row.
+pub struct ScanLine {
+    pub(crate) key: String,
+    pub(crate) at: String,
+    pub(crate) station: String,
+    pub(crate) scanner: String,
+    pub(crate) code: String,
+    pub(crate) order: Option<u64>,
+    pub(crate) outcome: Mark,
+    pub(crate) reason: String,
+    pub(crate) repeat: bool,
+}
+
+struct ConflictLine {
+    at: String,
+    what: &'static str,
+    order: Option<u64>,
+    stations: String,
+}
+
+/// The page.
+pub async fn page(State(app): State<App>, shell: Shell, Query(filter): Query<Filter>) -> Result<Html<String>> {
+    let of = match filter.station.as_str() {
+        "" => Of::All,
+        name => Of::Station(StationId::parse(name).map_err(|error| Error::invalid(error.to_string()))?),
+    };
+    let outcome = outcome_of(&filter.outcome)?;
+    let rows = actions::recent(&app.db, &of, None, SHOWN).await?;
+    let language = shell.language;
+    let wanted = rows.iter().filter(|row| outcome.is_none() || row.outcome == outcome);
+    let found = actions::conflicts(&app.db, None, None, CONFLICTS_SHOWN).await?;
+    let t = shell.text();
+    render(&ScansPage {
+        shell: &shell,
+        t,
+        filter: &filter,
+        outcomes: [("release", t.release), ("ask", t.ask), ("stop", t.stop)],
+        scans: wanted.map(|row| line(row, language)).collect(),
+        blank: blank(),
+        conflicts: found.iter().map(|conflict| conflict_line(conflict, language)).collect(),
+    })
+}
+
+fn outcome_of(word: &str) -> Result<Option<Outcome>> {
+    match word {
+        "" => Ok(None),
+        "release" => Ok(Some(Outcome::Release)),
+        "ask" => Ok(Some(Outcome::Ask)),
+        "stop" => Ok(Some(Outcome::Stop)),
+        other => Err(Error::invalid(format!("outcome is `{other}`; give release, ask or stop"))),
+    }
+}
+
+/// A scan as a row in this language.
+pub fn line(row: &ScanRow, language: Language) -> ScanLine {
+    ScanLine {
+        key: key(row),
+        at: maybe_time(row.wall.or(Some(row.received_at))),
+        station: row.station.to_string(),
+        scanner: row.scanner.as_ref().map(ToString::to_string).unwrap_or_default(),
+        code: row.code.clone(),
+        order: row.order.map(|order| order.0),
+        outcome: outcome_mark(row, language),
+        reason: reason(row, language),
+        repeat: row.repeat,
+    }
+}
+
+/// A scan as a live event, its words in both languages.
+pub fn live(row: &ScanRow) -> Value {
+    let (zh, en) = (line(row, Language::Zh), line(row, Language::En));
+    json!({
+        "key": zh.key, "at": zh.at, "station": zh.station, "scanner": zh.scanner, "code": zh.code, "order": zh.order,
+        "repeat": zh.repeat, "outcome": row.outcome, "tone": zh.outcome.tone,
+        "outcome_zh": zh.outcome.word, "outcome_en": en.outcome.word, "reason_zh": zh.reason, "reason_en": en.reason,
+    })
+}
+
+/// The same for a hint and for the record that follows it.
+fn key(row: &ScanRow) -> String {
+    format!("{}-{:x}-{}", row.station, row.station_epoch.0, row.seq)
+}
+
+fn outcome_mark(row: &ScanRow, language: Language) -> Mark {
+    let kind = match (row.outcome, row.kind) {
+        (Some(outcome), _) => return outcome.mark(language),
+        (None, ScanKind::Judged) => language.pick("扫描", "Scan"),
+        (None, ScanKind::Acknowledged) => language.pick("已确认", "Acknowledged"),
+        (None, ScanKind::Noted) => language.pick("工位通知", "Station note"),
+        (None, ScanKind::Unfit) => language.pick("无法读取", "Unreadable"),
+    };
+    Mark::new("plain", kind)
+}
+
+fn reason(row: &ScanRow, language: Language) -> String {
+    let said = row.reason.as_deref().map(|key| reason_sentence(key, language));
+    said.or_else(|| row.refused.clone()).unwrap_or_default()
+}
+
+/// The sentence of a reason's key; the key itself when a newer station sent one that is not known here.
+pub fn reason_sentence(key: &str, language: Language) -> String {
+    let known = ReasonCode::ALL.iter().find(|code| code.key() == key);
+    known.map_or_else(|| key.to_owned(), |code| language.pick(code.zh().sentence, code.en().sentence).to_owned())
+}
+
+fn conflict_line(conflict: &Conflict, language: Language) -> ConflictLine {
+    let what = match conflict.kind {
+        ConflictKind::TwoStations => language.pick("两个工位都放行了", "Two stations released it"),
+        ConflictKind::LateFact => language.pick("放行时中心已知不应放行", "Released though the hub knew better"),
+    };
+    let stations = conflict.other_station.iter().chain([&conflict.station]).map(ToString::to_string);
+    ConflictLine {
+        at: clock_time(conflict.found_at),
+        what,
+        order: conflict.order.map(|order| order.0),
+        stations: stations.collect::<Vec<_>>().join("，"),
+    }
+}
+
+fn blank() -> ScanLine {
+    ScanLine {
+        key: String::new(),
+        at: String::new(),
+        station: String::new(),
+        scanner: String::new(),
+        code: String::new(),
+        order: None,
+        outcome: Mark::new("plain", ""),
+        reason: String::new(),
+        repeat: false,
+    }
+}
