@@ -17,8 +17,9 @@ CREATE TABLE orders (
     order_code TEXT NOT NULL,
     code_tail TEXT NOT NULL,
     shop TEXT,
-    -- Where it ships from: the site of its first parcel.
+    -- Where it ships from: the site of its first parcel; and the site that its source gave.
     site TEXT NOT NULL,
+    own_site TEXT,
     status TEXT NOT NULL,
     refund TEXT NOT NULL,
     amount_minor BIGINT,
@@ -36,6 +37,9 @@ CREATE TABLE orders (
     gift_status TEXT,
     -- A JSON list of words.
     tags TEXT NOT NULL,
+    -- Listed parcels, and pieces of goods, for lists.
+    parcel_count BIGINT NOT NULL,
+    piece_count BIGINT NOT NULL,
     -- JSON: which source version said what, so that the order of arrival does not matter.
     claims TEXT NOT NULL,
     -- Moves by one with each write: two writers never both win.
@@ -100,7 +104,8 @@ CREATE TABLE parcel (
     contents TEXT,
     -- The newest version that described it.
     version BIGINT NOT NULL,
-    -- When its label was printed.
+    -- When its label was printed by its source, and the first version that told it with a waybill.
+    printed_at BIGINT,
     labelled_at BIGINT,
     released_station TEXT,
     released_at BIGINT,

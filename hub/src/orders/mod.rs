@@ -1,1 +1,23 @@
 //! The order master: one row per (platform, order number), whatever order its messages arrive in.
+//!
+//! A message says when its source last changed what it tells (its version). For each fact the newest version wins, so
+//! that repeated, late and shuffled messages all end in the same rows. Everything a station must know is folded from
+//! here; this domain never talks to stations, channels or the WMS itself.
+
+pub mod actions;
+pub mod api;
+mod claims;
+pub mod couriers;
+mod decide;
+pub mod doc;
+mod facts;
+pub mod input;
+pub mod list;
+pub mod model;
+pub mod money;
+mod settle;
+pub(crate) mod store;
+#[cfg(test)]
+mod tests;
+pub mod when;
+pub mod words;

@@ -7,7 +7,7 @@
 use super::statement::Bound;
 use super::{Statement, StoreError, Tx};
 use sqlx::any::AnyRow;
-use sqlx::{AnyExecutor, AssertSqlSafe};
+use sqlx::{AnyConnection, AssertSqlSafe};
 
 /// A statement with a hole for rows of values.
 #[derive(Debug, Clone, Copy)]
@@ -83,7 +83,7 @@ impl Rows {
         &self,
         tx: &mut Tx,
         items: &[T],
-        bind: impl for<'q> Fn(Bound<'q>, &T) -> Bound<'q>,
+        bind: impl for<'q> Fn(Bound<'q>, &'q T) -> Bound<'q>,
     ) -> Result<u64, StoreError> {
         let mut changed = 0;
         let mut rest = items;
@@ -98,35 +98,30 @@ impl Rows {
 
     /// The rows that answer for `keys`, in no particular order. The text uses `IN (VALUES {rows})`: a key that is
     /// repeated to fill a statement of a usual size changes nothing.
-    pub async fn fetch<'c, T, E>(
+    pub async fn fetch<T>(
         &self,
-        from: E,
+        connection: &mut AnyConnection,
         keys: &[T],
-        bind: impl for<'q> Fn(Bound<'q>, &T) -> Bound<'q>,
-    ) -> Result<Vec<AnyRow>, StoreError>
-    where
-        E: AnyExecutorAgain<'c>,
-    {
-        self.fetch_with(from, keys, |query| query, bind).await
+        bind: impl for<'q> Fn(Bound<'q>, &'q T) -> Bound<'q>,
+    ) -> Result<Vec<AnyRow>, StoreError> {
+        self.fetch_with(connection, keys, |query| query, bind).await
     }
 
     /// As [`Rows::fetch`], with values for the places before the rows.
-    pub async fn fetch_with<'c, T, E>(
+    pub async fn fetch_with<T>(
         &self,
-        mut from: E,
+        connection: &mut AnyConnection,
         keys: &[T],
         fixed: impl for<'q> Fn(Bound<'q>) -> Bound<'q>,
-        bind: impl for<'q> Fn(Bound<'q>, &T) -> Bound<'q>,
-    ) -> Result<Vec<AnyRow>, StoreError>
-    where
-        E: AnyExecutorAgain<'c>,
-    {
+        bind: impl for<'q> Fn(Bound<'q>, &'q T) -> Bound<'q>,
+    ) -> Result<Vec<AnyRow>, StoreError> {
         let mut rows = Vec::with_capacity(keys.len());
         for now in keys.chunks(self.size_max()) {
             let size = SIZES.iter().rev().copied().find(|size| *size >= now.len()).unwrap_or(now.len());
-            let filled = now.iter().chain(now.last().into_iter().cycle()).take(size.min(self.size_max()));
-            let query = filled.fold(fixed(self.query(size.min(self.size_max()))), &bind);
-            rows.extend(self.statement.all(from.again(), query).await?);
+            let size = size.min(self.size_max());
+            let filled = now.iter().chain(now.last().into_iter().cycle()).take(size);
+            let query = filled.fold(fixed(self.query(size)), &bind);
+            rows.extend(self.statement.all(&mut *connection, query).await?);
         }
         Ok(rows)
     }
@@ -144,23 +139,5 @@ impl Rows {
     fn size_max(&self) -> usize {
         let fits = |size: &&usize| **size * self.columns + self.fixed <= VALUES_MAX;
         SIZES.iter().find(fits).copied().unwrap_or(1)
-    }
-}
-
-/// Somewhere that several statements can be run one after the other: a transaction's connection or the read pool.
-pub trait AnyExecutorAgain<'c> {
-    /// For one statement.
-    fn again(&mut self) -> impl AnyExecutor<'_>;
-}
-
-impl<'c> AnyExecutorAgain<'c> for &'c mut sqlx::AnyConnection {
-    fn again(&mut self) -> impl AnyExecutor<'_> {
-        &mut **self
-    }
-}
-
-impl<'c> AnyExecutorAgain<'c> for &'c sqlx::AnyPool {
-    fn again(&mut self) -> impl AnyExecutor<'_> {
-        *self
     }
 }

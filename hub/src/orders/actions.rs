@@ -1,0 +1,363 @@
+//! What can be done with orders: take messages, look, and note what stations did.
+
+use super::claims::AddressMark;
+use super::decide::{self, Context, Decision, Fresh};
+use super::facts;
+use super::input::{AddressText, OrderInput};
+use super::list::{CodeHit, Cursor, Filter, Page};
+use super::model::{Effect, Order, OrderError, OrderEvent, Outcome};
+use super::settle::KEEP_CLOSED_MS;
+use super::store::{self, NewEvent};
+use crate::actor::Actor;
+use crate::app::App;
+use crate::store::{Counter, Db, Retry, StoreError, Tx, changelog};
+use packline_protocol::code;
+use packline_protocol::facts::{Parcel, Release};
+use packline_protocol::id::{OrderId, ParcelId, SiteId};
+use packline_protocol::time::Timestamp;
+use sqlx::AnyConnection;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Messages in one transaction. More make each one cheaper and everybody else wait longer.
+const BATCH: usize = 256;
+/// Rows of a page at most.
+pub const PAGE_MAX: usize = 200;
+
+/// Takes messages into the order master, and says what became of each, in their order. Every one is durable when this
+/// comes back. The messages must be without [`OrderInput::faults`].
+///
+/// `source` says where they came from, for example `import:17`.
+pub async fn receive(
+    app: &App,
+    inputs: &[OrderInput],
+    actor: &Actor,
+    source: &str,
+) -> Result<Vec<Outcome>, OrderError> {
+    let mut outcomes = Vec::with_capacity(inputs.len());
+    for batch in inputs.chunks(BATCH) {
+        outcomes.extend(receive_batch(app, batch, actor, source).await?);
+    }
+    count(app, &outcomes);
+    Ok(outcomes)
+}
+
+async fn receive_batch(
+    app: &App,
+    inputs: &[OrderInput],
+    actor: &Actor,
+    source: &str,
+) -> Result<Vec<Outcome>, OrderError> {
+    let marks: Vec<Option<AddressMark>> = inputs.iter().map(|input| mark(app, input)).collect();
+    let mut retry = Retry::default();
+    loop {
+        let batch = Batch { app, inputs, marks: &marks, actor, source };
+        match batch.take().await {
+            Err(error) if retry.again(&error).await => {}
+            Err(error) => return Err(error.into()),
+            Ok(outcomes) => {
+                app.feed_wake.notify_one();
+                show(app, &outcomes);
+                return Ok(outcomes);
+            }
+        }
+    }
+}
+
+/// Messages that are taken in one transaction.
+struct Batch<'a> {
+    app: &'a App,
+    inputs: &'a [OrderInput],
+    marks: &'a [Option<AddressMark>],
+    actor: &'a Actor,
+    source: &'a str,
+}
+
+impl Batch<'_> {
+    async fn take(&self) -> Result<Vec<Outcome>, StoreError> {
+        let db = &self.app.db;
+        let now = self.app.clock.now();
+        let mut fresh = self.fresh().await?;
+        let event_ids = db.ids(Counter::OrderEvent, self.inputs.len()).await?;
+        let mut tx = db.begin("orders.receive").await?;
+        let keys: BTreeSet<(&str, &str)> = self.inputs.iter().map(key).collect();
+        let keys: Vec<(&str, &str)> = keys.into_iter().collect();
+        let found = store::by_keys(tx.conn(), &keys).await?;
+        let before: BTreeMap<(String, String), Order> =
+            found.into_iter().map(|order| ((order.platform.clone(), order.origin_no.clone()), order)).collect();
+        let mut after: BTreeMap<(&str, &str), Order> = BTreeMap::new();
+        let (mut outcomes, mut events) = (Vec::new(), Vec::new());
+        for ((input, mark), event_id) in self.inputs.iter().zip(self.marks).zip(event_ids) {
+            let known = before.get(&owned(key(input)));
+            let current = after.get(&key(input)).or(known);
+            let context = Context { now, default_site: &self.app.config.default_site, address: *mark };
+            let Decision { order, effect, is_news, event, refused } =
+                decide::receive(current, input, &context, &mut fresh);
+            outcomes.push(Outcome { order: order.id, effect, refused });
+            events.extend(event.map(|(kind, detail)| self.event(event_id, &order, input, kind, &detail, now)));
+            if is_news {
+                let revision = known.map_or(1, |known| known.revision + 1);
+                after.insert(key(input), Order { revision, updated_at: now, ..order });
+            }
+        }
+        let pairs: Vec<store::Pair<'_>> =
+            after.values().map(|order| (before.get(&owned((&order.platform, &order.origin_no))), order)).collect();
+        store::save(&mut tx, &pairs).await?;
+        store::insert_events(&mut tx, &events).await?;
+        mark_dirty(&mut tx, &pairs).await?;
+        tx.commit().await?;
+        Ok(outcomes)
+    }
+
+    /// Numbers for everything that the messages may make. Those that are not needed are never used.
+    async fn fresh(&self) -> Result<Fresh, StoreError> {
+        let parcels = self.inputs.iter().map(|input| 1 + input.parcels.as_ref().map_or(0, Vec::len)).sum();
+        Ok(Fresh {
+            orders: self.app.db.ids(Counter::Order, self.inputs.len()).await?.into_iter(),
+            parcels: self.app.db.ids(Counter::Parcel, parcels).await?.into_iter(),
+        })
+    }
+
+    fn event(
+        &self,
+        id: u64,
+        order: &Order,
+        input: &OrderInput,
+        kind: &'static str,
+        detail: &serde_json::Value,
+        now: Timestamp,
+    ) -> NewEvent {
+        NewEvent {
+            id,
+            order: order.id,
+            at: now,
+            kind,
+            actor: self.actor.to_string(),
+            source: self.source.to_owned(),
+            version: input.version,
+            detail: detail.to_string(),
+        }
+    }
+}
+
+fn key(input: &OrderInput) -> (&str, &str) {
+    (&input.platform, input.origin_no.trim())
+}
+
+fn owned((platform, origin_no): (&str, &str)) -> (String, String) {
+    (platform.to_owned(), origin_no.to_owned())
+}
+
+async fn mark_dirty(tx: &mut Tx, orders: &[store::Pair<'_>]) -> Result<(), StoreError> {
+    let mut dirty: BTreeMap<SiteId, BTreeSet<ParcelId>> = BTreeMap::new();
+    for (before, after) in orders {
+        for (site, parcels) in facts::dirty(*before, after) {
+            dirty.entry(site).or_default().extend(parcels);
+        }
+    }
+    for (site, parcels) in dirty {
+        changelog::mark_parcels(tx, &site, &parcels.into_iter().collect::<Vec<_>>()).await?;
+    }
+    Ok(())
+}
+
+/// All that is kept of an address.
+fn mark(app: &App, input: &OrderInput) -> Option<AddressMark> {
+    let AddressText { name, phone, address } = input.address.as_ref()?;
+    let key = app.keys.derive("address fingerprint");
+    let mut hasher = blake3::Hasher::new_keyed(&key);
+    for text in [name, phone, address] {
+        hasher.update(code::canonical(text).as_bytes());
+        hasher.update(&[0]);
+    }
+    let mut fingerprint = [0; 8];
+    fingerprint.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+    // 53 bits: a number that JSON carries everywhere.
+    let fingerprint = u64::from_le_bytes(fingerprint) >> 11;
+    Some(AddressMark { placeholder: is_placeholder(address), fingerprint })
+}
+
+/// Whether no courier could find it: empty, or a word that stands for "to be said later", however it is written.
+fn is_placeholder(address: &str) -> bool {
+    let bare: String = code::canonical(address).chars().filter(|c| c.is_alphanumeric()).collect();
+    let words = ["待定", "待確定", "待确定", "待补", "待填", "暂无", "未定", "未填", "TBD", "TOBEDETERMINED"];
+    bare.is_empty() || words.iter().any(|word| bare.contains(word)) || ["无", "NA", "NULL", "NONE"].contains(&&*bare)
+}
+
+fn count(app: &App, outcomes: &[Outcome]) {
+    for (effect, word) in [(Effect::Created, "created"), (Effect::Changed, "changed"), (Effect::Unchanged, "unchanged")]
+    {
+        let count = outcomes.iter().filter(|outcome| outcome.effect == effect).count();
+        let counter =
+            app.metrics.counter("packline_orders_received_total", "Order messages taken.", &[("effect", word)]);
+        counter.add(count as u64);
+    }
+}
+
+fn show(app: &App, outcomes: &[Outcome]) {
+    if app.is_watched() {
+        let changed = outcomes.iter().filter(|outcome| outcome.effect != Effect::Unchanged);
+        let orders: BTreeSet<u64> = changed.map(|outcome| outcome.order.0).collect();
+        app.show("orders", serde_json::json!({ "orders": orders }));
+    }
+}
+
+/// The order with this number.
+pub async fn get(db: &Db, id: OrderId) -> Result<Option<Order>, OrderError> {
+    let mut view = db.view("orders.get").await?;
+    Ok(store::by_ids(view.conn(), &[id]).await?.pop())
+}
+
+/// The number of the order with this platform and order number.
+pub async fn find(db: &Db, platform: &str, origin_no: &str) -> Result<Option<OrderId>, OrderError> {
+    Ok(store::find_id(db.read(), platform, origin_no).await?)
+}
+
+/// A page of orders, newest first. With a code in the filter there is one page only.
+pub async fn list(db: &Db, filter: &Filter, after: Cursor, limit: usize) -> Result<Page, OrderError> {
+    let limit = limit.clamp(1, PAGE_MAX);
+    if let Some(text) = &filter.code {
+        return list_by_code(db, filter, text, limit).await;
+    }
+    let asked = i64::try_from(limit + 1).unwrap_or(i64::MAX);
+    let mut rows = store::order_rows(db.read(), filter, after, asked).await?;
+    let has_more = rows.len() > limit;
+    rows.truncate(limit);
+    let next = rows.last().filter(|_| has_more).map(|row| Cursor { created_at: row.created_at, id: row.id });
+    Ok(Page { rows, next })
+}
+
+async fn list_by_code(db: &Db, filter: &Filter, text: &str, limit: usize) -> Result<Page, OrderError> {
+    let hits = find_by_code(db, text).await?;
+    let orders: BTreeSet<OrderId> = hits.into_iter().map(|hit| hit.order).collect();
+    let mut view = db.view("orders.list").await?;
+    let mut rows = store::rows_by_id(view.conn(), &orders.into_iter().collect::<Vec<_>>()).await?;
+    rows.retain(|row| filter.takes(row));
+    rows.truncate(limit);
+    Ok(Page { rows, next: None })
+}
+
+/// Everything that stands under a code as people type or scan it: order numbers, waybills, WMS numbers. Six characters
+/// are also looked for at the end of codes.
+pub async fn find_by_code(db: &Db, text: &str) -> Result<Vec<CodeHit>, OrderError> {
+    let code = code::canonical(text);
+    let limit = i64::try_from(PAGE_MAX).unwrap_or(i64::MAX);
+    let mut hits = store::code_hits(db.read(), &code, true, limit).await?;
+    if code.chars().count() == store::TAIL_CHARS {
+        hits.extend(store::code_hits(db.read(), &code, false, limit).await?);
+        hits.sort_by_key(|hit| (hit.order, hit.parcel));
+        hits.dedup();
+    }
+    Ok(hits)
+}
+
+/// The newest events of an order before `before` (an event's number), newest first.
+pub async fn events_of(
+    db: &Db,
+    order: OrderId,
+    before: Option<i64>,
+    limit: usize,
+) -> Result<Vec<OrderEvent>, OrderError> {
+    let limit = i64::try_from(limit.clamp(1, PAGE_MAX)).unwrap_or(i64::MAX);
+    Ok(store::events_of(db.read(), order, before.unwrap_or(i64::MAX), limit).await?)
+}
+
+/// What stations of `site` are to know of these parcels. One that is not in the answer is none of theirs: it never was,
+/// went to another site, or has been over for long.
+pub async fn parcels_for_sync(
+    connection: &mut AnyConnection,
+    site: &SiteId,
+    parcels: &[ParcelId],
+) -> Result<Vec<Parcel>, OrderError> {
+    let wanted: BTreeSet<ParcelId> = parcels.iter().copied().collect();
+    let orders = store::orders_of_parcels(connection, parcels).await?;
+    let mut found = Vec::with_capacity(parcels.len());
+    for order in store::by_ids(connection, &orders).await? {
+        let ours = order
+            .parcels
+            .iter()
+            .filter(|parcel| wanted.contains(&parcel.id) && parcel.site == *site && facts::is_told(parcel));
+        found.extend(ours.map(|parcel| facts::facts(&order, parcel)));
+    }
+    found.sort_by_key(|parcel| parcel.id);
+    Ok(found)
+}
+
+/// Up to `limit` parcels that stations of `site` are told of, in the order of their numbers, after `after`.
+pub async fn parcels_of_site(
+    db: &Db,
+    site: &SiteId,
+    after: ParcelId,
+    limit: usize,
+) -> Result<Vec<ParcelId>, OrderError> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    Ok(store::parcels_of_site(db.read(), site, after, limit).await?)
+}
+
+/// What became of a release that a station reported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReleaseNoted {
+    /// It is the first of this parcel.
+    First {
+        /// The parcel's order.
+        order: OrderId,
+        /// The site that ships it.
+        site: SiteId,
+    },
+    /// The parcel had been let go before; that stays.
+    Before {
+        /// The parcel's order.
+        order: OrderId,
+        /// Who had let it go.
+        by: Release,
+    },
+    /// There is no such parcel.
+    Unknown,
+}
+
+/// Notes that a station let a parcel go, and marks it for its site's stations. The first release stays; what the caller
+/// makes of another one is its own matter.
+pub async fn mark_released(tx: &mut Tx, parcel: ParcelId, release: &Release) -> Result<ReleaseNoted, OrderError> {
+    let is_first = store::release(tx, parcel, release).await?;
+    let Some(row) = store::released(tx.conn(), &[parcel]).await?.pop() else { return Ok(ReleaseNoted::Unknown) };
+    match row.release {
+        Some(by) if !is_first => Ok(ReleaseNoted::Before { order: row.order, by }),
+        _ => {
+            // Another entry of the same box may show this release too.
+            let siblings = siblings(tx, row.order).await?;
+            for (site, parcels) in siblings {
+                changelog::mark_parcels(tx, &site, &parcels).await?;
+            }
+            Ok(ReleaseNoted::First { order: row.order, site: row.site })
+        }
+    }
+}
+
+async fn siblings(tx: &mut Tx, order: OrderId) -> Result<BTreeMap<SiteId, Vec<ParcelId>>, StoreError> {
+    let mut sites: BTreeMap<SiteId, Vec<ParcelId>> = BTreeMap::new();
+    for order in store::by_ids(tx.conn(), &[order]).await? {
+        for parcel in &order.parcels {
+            sites.entry(parcel.site.clone()).or_default().push(parcel.id);
+        }
+    }
+    Ok(sites)
+}
+
+/// Takes parcels off the stations that have been over for long, and says how many. To be called every few minutes.
+pub async fn retire_parcels(app: &App) -> Result<usize, OrderError> {
+    let before = app.clock.now().plus_ms(-KEEP_CLOSED_MS);
+    let mut retired = 0;
+    loop {
+        let old = store::aged_out(app.db.read(), before, 1000).await?;
+        if old.is_empty() {
+            return Ok(retired);
+        }
+        let mut tx = app.db.begin("orders.retire").await?;
+        store::take_off(&mut tx, &old.iter().map(|(_, parcel)| *parcel).collect::<Vec<_>>()).await?;
+        for (site, parcel) in &old {
+            changelog::mark_parcels(&mut tx, site, &[*parcel]).await?;
+        }
+        tx.commit().await?;
+        app.feed_wake.notify_one();
+        retired += old.len();
+    }
+}

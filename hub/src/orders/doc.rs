@@ -1,0 +1,1 @@
+//! The JSON form of an order as it comes in.

@@ -1,0 +1,317 @@
+//! Questions about orders that need less than the whole of them, and writes that are not about a message.
+
+use super::Columns;
+use super::load::signed;
+use crate::orders::list::{CodeHit, Cursor, Filter, OrderRow};
+use crate::orders::model::OrderEvent;
+use crate::orders::words::Word;
+use crate::store::statement::Bound;
+use crate::store::{Reading, Statement, StoreError, Tx};
+use crate::{rows, statements};
+use packline_protocol::amount::Amount;
+use packline_protocol::facts::{GiftStatus, Release};
+use packline_protocol::id::{OrderId, ParcelId, SiteId, StationId};
+use packline_protocol::time::Timestamp;
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, AnyPool};
+
+statements! {
+    /// An order's number by platform and order number.
+    FIND_ID = "SELECT id FROM orders WHERE platform = $1 AND origin_no = $2";
+    /// The newest events of an order, before one of them.
+    EVENTS_OF = "SELECT id, order_id, happened_at, kind, actor, source, version, detail FROM order_event \
+        WHERE order_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
+    /// Orders and parcels that have this code.
+    HITS_BY_CODE = "SELECT p.order_id, p.id, c.role, c.code, c.held FROM parcel_code c \
+        JOIN parcel p ON p.id = c.parcel_id WHERE c.code = $1 ORDER BY c.held DESC, p.order_id DESC LIMIT $2";
+    /// Orders and parcels that have a code with this end.
+    HITS_BY_TAIL = "SELECT p.order_id, p.id, c.role, c.code, c.held FROM parcel_code c \
+        JOIN parcel p ON p.id = c.parcel_id WHERE c.code_tail = $1 ORDER BY c.held DESC, p.order_id DESC LIMIT $2";
+    /// Orders with this number.
+    ORDERS_BY_CODE = "SELECT id, order_code FROM orders WHERE order_code = $1 ORDER BY id DESC LIMIT $2";
+    /// Orders whose number has this end.
+    ORDERS_BY_TAIL = "SELECT id, order_code FROM orders WHERE code_tail = $1 ORDER BY id DESC LIMIT $2";
+    /// Notes who let a parcel go; the first one stays.
+    RELEASE = "UPDATE parcel SET released_station = $2, released_at = $3 WHERE id = $1 AND released_station IS NULL";
+    /// Parcels that stations of a site are told of, by number.
+    PARCELS_OF_SITE: Walk = "SELECT id FROM parcel WHERE site = $1 AND on_stations = 1 AND id > $2 ORDER BY id LIMIT $3";
+    /// Parcels that have been closed for long and are still on stations.
+    AGED_OUT = "SELECT id, site FROM parcel WHERE on_stations = 1 AND closed_at < $1 ORDER BY closed_at LIMIT $2";
+}
+
+macro_rules! row_columns {
+    () => {
+        "id, platform, origin_no, shop, site, status, refund, amount_minor, currency, created_at, paid_at, \
+         gift_status, address, approval, must_not_ship, parcel_count, piece_count, updated_at"
+    };
+}
+
+/// The columns of a list, and which orders: those made between two times, before the cursor, newest first.
+macro_rules! list {
+    ($filter:literal) => {
+        concat!(
+            "SELECT ",
+            row_columns!(),
+            " FROM orders WHERE (created_at, id) < ($1, $2) AND created_at >= $3",
+            $filter,
+            " ORDER BY created_at DESC, id DESC LIMIT $4"
+        )
+    };
+}
+
+/// One statement for each combination of filters, so that each is prepared, checked and served by an index.
+/// The place in the list has a bit for each filter: 1 status, 2 platform, 4 site.
+pub(super) const LISTS: &[Statement] = &[
+    list_statement("LIST", list!("")),
+    list_statement("LIST_BY_STATUS", list!(" AND status = $5")),
+    list_statement("LIST_BY_PLATFORM", list!(" AND platform = $5")),
+    list_statement("LIST_BY_PLATFORM_STATUS", list!(" AND status = $5 AND platform = $6")),
+    list_statement("LIST_BY_SITE", list!(" AND site = $5")),
+    list_statement("LIST_BY_SITE_STATUS", list!(" AND status = $5 AND site = $6")),
+    list_statement("LIST_BY_SITE_PLATFORM", list!(" AND platform = $5 AND site = $6")),
+    list_statement("LIST_BY_ALL", list!(" AND status = $5 AND platform = $6 AND site = $7")),
+];
+
+const fn list_statement(name: &'static str, sql: &'static str) -> Statement {
+    Statement { name, sql, reading: Reading::Walk }
+}
+
+rows! {
+    /// Rows of a list by number.
+    ROWS_BY_ID [0; BIGINT] = concat!("SELECT ", row_columns!(), " FROM orders WHERE id IN (VALUES {rows})");
+    /// Adds events.
+    PUT_EVENTS [0, 8] = "INSERT INTO order_event (id, order_id, happened_at, kind, actor, source, version, detail) \
+        VALUES {rows}";
+    /// The orders that these parcels belong to.
+    ORDERS_OF_PARCELS [0; BIGINT] = "SELECT DISTINCT order_id FROM parcel WHERE id IN (VALUES {rows})";
+    /// Who let these parcels go, and where they are.
+    RELEASED [0; BIGINT] = "SELECT id, order_id, site, released_station, released_at FROM parcel \
+        WHERE id IN (VALUES {rows})";
+    /// Stations are not told of these parcels any more.
+    TAKE_OFF [0; BIGINT] = "UPDATE parcel SET on_stations = 0 WHERE id IN (VALUES {rows})";
+}
+
+/// An event that is to be written: all but its number.
+pub(in crate::orders) struct NewEvent {
+    pub id: u64,
+    pub order: OrderId,
+    pub at: Timestamp,
+    pub kind: &'static str,
+    pub actor: String,
+    pub source: String,
+    pub version: Option<Timestamp>,
+    pub detail: String,
+}
+
+pub(in crate::orders) async fn insert_events(tx: &mut Tx, events: &[NewEvent]) -> Result<(), StoreError> {
+    PUT_EVENTS.write(tx, events, bind_event).await.map(drop)
+}
+
+fn bind_event<'q>(query: Bound<'q>, event: &'q NewEvent) -> Bound<'q> {
+    query
+        .bind(signed(event.id))
+        .bind(signed(event.order.0))
+        .bind(event.at.0)
+        .bind(event.kind)
+        .bind(event.actor.as_str())
+        .bind(event.source.as_str())
+        .bind(event.version.map(|at| at.0))
+        .bind(event.detail.as_str())
+}
+
+pub(in crate::orders) async fn find_id(
+    pool: &AnyPool,
+    platform: &str,
+    origin_no: &str,
+) -> Result<Option<OrderId>, StoreError> {
+    let row = FIND_ID.find(pool, FIND_ID.query().bind(platform).bind(origin_no)).await?;
+    row.map(|row| Columns::of(&row, "FIND_ID").number().map(OrderId)).transpose()
+}
+
+pub(in crate::orders) async fn events_of(
+    pool: &AnyPool,
+    order: OrderId,
+    before: i64,
+    limit: i64,
+) -> Result<Vec<OrderEvent>, StoreError> {
+    let query = EVENTS_OF.query().bind(signed(order.0)).bind(before).bind(limit);
+    EVENTS_OF.all(pool, query).await?.iter().map(event).collect()
+}
+
+fn event(row: &AnyRow) -> Result<OrderEvent, StoreError> {
+    let mut columns = Columns::of(row, "EVENTS_OF");
+    Ok(OrderEvent {
+        id: columns.take()?,
+        order: OrderId(columns.number()?),
+        at: columns.time()?,
+        kind: columns.take()?,
+        actor: columns.take()?,
+        source: columns.take()?,
+        version: columns.maybe_time()?,
+        detail: columns.parsed(|text| serde_json::from_str(text).ok())?,
+    })
+}
+
+/// The orders of a list after `cursor`.
+pub(in crate::orders) async fn order_rows(
+    pool: &AnyPool,
+    filter: &Filter,
+    cursor: Cursor,
+    limit: i64,
+) -> Result<Vec<OrderRow>, StoreError> {
+    let bit = |given: bool, bit: usize| if given { bit } else { 0 };
+    let place = bit(filter.status.is_some(), 1) | bit(filter.platform.is_some(), 2) | bit(filter.site.is_some(), 4);
+    let statement = LISTS[place];
+    let start = match filter.until {
+        Some(until) if until <= cursor.created_at => Cursor { created_at: until, id: OrderId(0) },
+        _ => cursor,
+    };
+    let mut query = statement.query().bind(start.created_at.0).bind(signed(start.id.0));
+    query = query.bind(filter.from.map_or(i64::MIN, |from| from.0)).bind(limit);
+    let words = [
+        filter.status.map(|status| status.word().to_owned()),
+        filter.platform.clone(),
+        filter.site.as_ref().map(ToString::to_string),
+    ];
+    query = words.into_iter().flatten().fold(query, |query, word| query.bind(word));
+    statement.all(pool, query).await?.iter().map(|row| order_row(row, statement.name)).collect()
+}
+
+/// The rows of a list with these numbers, newest first.
+pub(in crate::orders) async fn rows_by_id(
+    connection: &mut AnyConnection,
+    ids: &[OrderId],
+) -> Result<Vec<OrderRow>, StoreError> {
+    let rows = ROWS_BY_ID.fetch(connection, ids, |query, id| query.bind(signed(id.0))).await?;
+    let mut rows: Vec<OrderRow> = rows.iter().map(|row| order_row(row, "ROWS_BY_ID")).collect::<Result<_, _>>()?;
+    rows.sort_by_key(|row| std::cmp::Reverse((row.created_at, row.id)));
+    Ok(rows)
+}
+
+fn order_row(row: &AnyRow, what: &'static str) -> Result<OrderRow, StoreError> {
+    let mut columns = Columns::of(row, what);
+    Ok(OrderRow {
+        id: OrderId(columns.number()?),
+        platform: columns.take()?,
+        origin_no: columns.take()?,
+        shop: columns.take()?,
+        site: columns.take()?,
+        status: columns.word()?,
+        refund: columns.word()?,
+        amount: {
+            let amount = columns.take::<Option<i64>>()?.zip(columns.take::<Option<String>>()?);
+            amount.map(|(minor, currency)| Amount { minor, currency })
+        },
+        created_at: columns.time()?,
+        paid_at: columns.maybe_time()?,
+        gift_status: columns.maybe_parsed(GiftStatus::from_word)?,
+        address: columns.word()?,
+        approval: columns.word()?,
+        must_not_ship: columns.flag()?,
+        parcels: columns.number()?,
+        pieces: columns.number()?,
+        updated_at: columns.time()?,
+    })
+}
+
+/// What stands under this canonical code; `whole` is false for the end of a code.
+pub(in crate::orders) async fn code_hits(
+    pool: &AnyPool,
+    text: &str,
+    whole: bool,
+    limit: i64,
+) -> Result<Vec<CodeHit>, StoreError> {
+    let (parcels, orders) = if whole { (HITS_BY_CODE, ORDERS_BY_CODE) } else { (HITS_BY_TAIL, ORDERS_BY_TAIL) };
+    let mut hits = Vec::new();
+    for row in parcels.all(pool, parcels.query().bind(text).bind(limit)).await? {
+        let mut columns = Columns::of(&row, parcels.name);
+        hits.push(CodeHit {
+            order: OrderId(columns.number()?),
+            parcel: Some(ParcelId(columns.number()?)),
+            role: columns.word()?,
+            code: columns.take()?,
+            held: columns.flag()?,
+        });
+    }
+    for row in orders.all(pool, orders.query().bind(text).bind(limit)).await? {
+        let mut columns = Columns::of(&row, orders.name);
+        let order = OrderId(columns.number()?);
+        let role = packline_protocol::facts::CodeRole::Order;
+        hits.push(CodeHit { order, parcel: None, role, code: columns.take()?, held: true });
+    }
+    Ok(hits)
+}
+
+pub(in crate::orders) async fn orders_of_parcels(
+    connection: &mut AnyConnection,
+    parcels: &[ParcelId],
+) -> Result<Vec<OrderId>, StoreError> {
+    let rows = ORDERS_OF_PARCELS.fetch(connection, parcels, |query, id| query.bind(signed(id.0))).await?;
+    let mut orders = Vec::with_capacity(rows.len());
+    for row in &rows {
+        orders.push(OrderId(Columns::of(row, "ORDERS_OF_PARCELS").number()?));
+    }
+    orders.sort();
+    orders.dedup();
+    Ok(orders)
+}
+
+/// Parcels of a site that stations are told of, after one of them.
+pub(in crate::orders) async fn parcels_of_site(
+    pool: &AnyPool,
+    site: &SiteId,
+    after: ParcelId,
+    limit: i64,
+) -> Result<Vec<ParcelId>, StoreError> {
+    let query = PARCELS_OF_SITE.query().bind(site.as_str()).bind(signed(after.0)).bind(limit);
+    let rows = PARCELS_OF_SITE.all(pool, query).await?;
+    rows.iter().map(|row| Columns::of(row, "PARCELS_OF_SITE").number().map(ParcelId)).collect()
+}
+
+/// A parcel with who let it go, if anybody did.
+pub(in crate::orders) struct ReleasedRow {
+    pub order: OrderId,
+    pub site: SiteId,
+    pub release: Option<Release>,
+}
+
+pub(in crate::orders) async fn released(
+    connection: &mut AnyConnection,
+    parcels: &[ParcelId],
+) -> Result<Vec<ReleasedRow>, StoreError> {
+    let rows = RELEASED.fetch(connection, parcels, |query, id| query.bind(signed(id.0))).await?;
+    let mut found = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let mut columns = Columns::of(row, "RELEASED");
+        let (_parcel, order): (i64, _) = (columns.take()?, OrderId(columns.number()?));
+        let site = columns.parsed(|text| SiteId::parse(text).ok())?;
+        let station = columns.maybe_parsed(|text| StationId::parse(text).ok())?;
+        let release = station.zip(columns.maybe_time()?).map(|(station, at)| Release { station, at });
+        found.push(ReleasedRow { order, site, release });
+    }
+    Ok(found)
+}
+
+/// Whether this release is the first of its parcel.
+pub(in crate::orders) async fn release(tx: &mut Tx, parcel: ParcelId, release: &Release) -> Result<bool, StoreError> {
+    let query = RELEASE.query().bind(signed(parcel.0)).bind(release.station.as_str()).bind(release.at.0);
+    Ok(RELEASE.run(tx, query).await? == 1)
+}
+
+pub(in crate::orders) async fn aged_out(
+    pool: &AnyPool,
+    before: Timestamp,
+    limit: i64,
+) -> Result<Vec<(SiteId, ParcelId)>, StoreError> {
+    let mut found = Vec::new();
+    for row in AGED_OUT.all(pool, AGED_OUT.query().bind(before.0).bind(limit)).await? {
+        let mut columns = Columns::of(&row, "AGED_OUT");
+        let parcel = ParcelId(columns.number()?);
+        found.push((columns.parsed(|text| SiteId::parse(text).ok())?, parcel));
+    }
+    Ok(found)
+}
+
+pub(in crate::orders) async fn take_off(tx: &mut Tx, parcels: &[ParcelId]) -> Result<(), StoreError> {
+    TAKE_OFF.write(tx, parcels, |query, id| query.bind(signed(id.0))).await.map(drop)
+}
