@@ -15,12 +15,12 @@ fn site(name: &str) -> SiteId {
     SiteId::parse(name).unwrap()
 }
 
-/// A paid order with one line and one waybill, told by version `at`.
+/// A paid order with one line and one waybill, told `at` milliseconds after the clock's start.
 fn order(origin_no: &str, at: i64) -> OrderInput {
     OrderInput {
         platform: "pos".into(),
         origin_no: origin_no.into(),
-        version: Some(Timestamp(at)),
+        version: Some(START.plus_ms(at)),
         status: Some(OrderStatus::Paid),
         lines: Some(vec![LineInput { sku: "TEA-01".into(), title: "茶叶".into(), quantity: 2, refunded: 0 }]),
         parcels: Some(vec![parcel(&format!("SF{origin_no}"))]),
@@ -28,12 +28,12 @@ fn order(origin_no: &str, at: i64) -> OrderInput {
     }
 }
 
-/// Only what stands in `change`, told by version `at`.
+/// Only what stands in `change`, told `at` milliseconds after the clock's start.
 fn about(origin_no: &str, at: i64, change: impl FnOnce(&mut OrderInput)) -> OrderInput {
     let mut input = OrderInput {
         platform: "pos".into(),
         origin_no: origin_no.into(),
-        version: Some(Timestamp(at)),
+        version: Some(START.plus_ms(at)),
         ..OrderInput::default()
     };
     change(&mut input);
@@ -124,7 +124,10 @@ async fn everything_that_was_told_is_read_back() {
         assert!(order.must_not_ship);
         assert_eq!(order.gifts[0].status, GiftStatus::Issued);
         let parcel = &order.parcels[0];
-        assert_eq!((parcel.key.as_str(), parcel.courier.as_deref(), parcel.site.as_str()), ("SFA1", Some("sf"), "main"));
+        assert_eq!(
+            (parcel.key.as_str(), parcel.courier.as_deref(), parcel.site.as_str()),
+            ("SFA1", Some("sf"), "main")
+        );
         let facts = told(&app, "main", &[parcel.id]).await.pop().unwrap();
         let codes: Vec<&str> = facts.codes.iter().map(|code| code.text.as_str()).collect();
         assert_eq!(codes, ["SFA1", "A1"]);
@@ -316,10 +319,9 @@ async fn the_first_release_stays_and_moves_to_the_same_box_under_its_new_number(
 async fn a_parcel_that_is_long_over_leaves_the_stations() {
     for engine in ENGINES {
         let app = TestApp::on(engine).await;
-        let now = app.clock.now().0;
         let shipped = |no, at| OrderInput { status: Some(OrderStatus::Shipped), ..order(no, at) };
         let day = 24 * 3_600_000;
-        take(&app, &[order("OPEN", now - 90 * day), shipped("NEW", now), shipped("OLD", now - 30 * day)]).await;
+        take(&app, &[order("OPEN", -90 * day), shipped("NEW", 0), shipped("OLD", -30 * day)]).await;
         let id = async |no: &str| stored(&app, no).await.parcels[0].id;
         let ids = [id("OPEN").await, id("NEW").await, id("OLD").await];
         assert_eq!(told(&app, "main", &ids).await.len(), 2, "old history never gets to stations");
@@ -386,9 +388,8 @@ async fn walk(app: &TestApp, filter: &Filter) -> Vec<(Timestamp, OrderId)> {
 async fn many_deliveries_by_many_workers_end_in_one_row_each() {
     for engine in ENGINES {
         let app = TestApp::on(engine).await;
-        let messages: Vec<OrderInput> = (0..600)
-            .map(|n| order(&format!("M{:03}", n % 150), 10 + i64::from(n / 150) * 7 % 3))
-            .collect();
+        let messages: Vec<OrderInput> =
+            (0..600).map(|n| order(&format!("M{:03}", n % 150), 10 + i64::from(n / 150) * 7 % 3)).collect();
         let workers = (0..8).map(|worker| {
             let (app, mut messages) = ((*app).clone(), messages.clone());
             messages.rotate_left(worker * 71);

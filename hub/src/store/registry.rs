@@ -6,7 +6,8 @@ use crate::{accounts, fleet, orders, scans, sync};
 /// The statements of each module; a module with SQL adds its list here.
 pub fn statements() -> Vec<Statement> {
     let orders = orders::store::statements();
-    let lists = [ids::STATEMENTS, accounts::STATEMENTS, fleet::STATEMENTS, scans::STATEMENTS, sync::STATEMENTS, &orders];
+    let lists =
+        [ids::STATEMENTS, accounts::STATEMENTS, fleet::STATEMENTS, scans::STATEMENTS, sync::STATEMENTS, &orders];
     lists.concat()
 }
 
