@@ -3,7 +3,7 @@
 use crate::accounts::api::gate;
 use crate::app::App;
 use crate::pages::{assets, events, shell};
-use crate::{accounts, fleet, scans, telemetry};
+use crate::{accounts, fleet, orders, scans, telemetry};
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -58,6 +58,8 @@ fn pages() -> Router<App> {
         .route("/login", get(accounts::pages::login).post(accounts::pages::log_in))
         .route("/logout", post(accounts::pages::log_out))
         .route("/account", get(accounts::pages::account).post(accounts::pages::change_password))
+        .route("/orders", get(orders::pages::list))
+        .route("/orders/{id}", get(orders::pages::order))
         .route("/scans", get(scans::pages::page))
         .route("/stations", get(fleet::pages::page).post(fleet::pages::add))
         .route("/stations/cards", get(fleet::pages::cards))

@@ -15,6 +15,7 @@ pub mod input;
 pub mod list;
 pub mod model;
 pub mod money;
+pub mod pages;
 mod settle;
 pub(crate) mod store;
 #[cfg(test)]
