@@ -162,6 +162,7 @@ impl Embedded {
 
     /// Ends the broker and all connections, and waits until both ports are free.
     pub async fn shutdown(self) {
+        self.gate.close().await;
         let _ = self.orders.send(Order::Shutdown).await;
         let _ = self.supervisor.await;
     }

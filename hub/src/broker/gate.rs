@@ -70,6 +70,12 @@ impl Gate {
     pub fn address(&self) -> SocketAddr {
         self.address
     }
+
+    /// Stops listening and waits until the port is free; connections end with the broker behind them.
+    pub async fn close(mut self) {
+        self.task.abort();
+        let _ = (&mut self.task).await;
+    }
 }
 
 impl Drop for Gate {
