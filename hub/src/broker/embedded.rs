@@ -150,7 +150,7 @@ impl Embedded {
     pub async fn sessions(&self) -> Vec<StationId> {
         let Some(context) = get(&self.now) else { return Vec::new() };
         let ids: Vec<Id> = context.extends.shared().await.iter().map(|entry| entry.id()).collect();
-        let mut stations: Vec<_> = ids.iter().filter_map(|id| StationId::parse(&id.client_id).ok()).collect();
+        let mut stations: Vec<_> = ids.iter().filter_map(|id| StationId::parse(id.username_ref()).ok()).collect();
         stations.sort();
         stations
     }
@@ -262,7 +262,7 @@ impl Supervisor {
 
 /// One life of rmqtt: its runtime, its context and the task that listens.
 struct Life {
-    runtime: Option<Runtime>,
+    runtime: OwnRuntime,
     context: ServerContext,
     task: JoinHandle<()>,
     address: SocketAddr,
@@ -270,14 +270,8 @@ struct Life {
 
 impl Life {
     async fn begin(address: SocketAddr, doorkeeper: Doorkeeper) -> Result<Self, BrokerError> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(WORKERS)
-            .thread_name("broker")
-            .enable_all()
-            .build()
-            .map_err(|error| BrokerError::Start(error.to_string()))?;
-        let mut starting = Starting { runtime: Some(runtime) };
-        let built = starting.spawn(async move {
+        let runtime = OwnRuntime::new()?;
+        let built = runtime.get().spawn(async move {
             let context = ServerContext::new().busy_check_enable(false).build().await;
             doorkeeper.take_charge(&context).await;
             *context.extends.retain_mut().await = Box::new(Retained::new());
@@ -285,53 +279,55 @@ impl Life {
             let address = listener.local_addr()?;
             Ok::<_, rmqtt::Error>((context, listener, address))
         });
-        let (context, listener, address) = built.await?.map_err(|error| BrokerError::Start(format!("{error:#}")))?;
+        let built = built.await.map_err(|error| BrokerError::Start(error.to_string()))?;
+        let (context, listener, address) = built.map_err(|error| BrokerError::Start(format!("{error:#}")))?;
         let server = MqttServer::new(context.clone()).listener_by_id(listener, LISTENER).build();
-        let runtime = starting.runtime.take().expect("the runtime is taken once");
-        let task = runtime.spawn(async move {
+        let task = runtime.get().spawn(async move {
             if let Err(error) = server.run().await {
                 error!("The embedded broker failed: {error:#}");
             }
         });
-        Ok(Self { runtime: Some(runtime), context, task, address })
+        Ok(Self { runtime, context, task, address })
     }
 
     /// Ends every task of this life and frees its port.
-    async fn end(mut self) {
-        let Some(runtime) = self.runtime.take() else { return };
-        let _ = tokio::task::spawn_blocking(move || runtime.shutdown_timeout(END_TIMEOUT)).await;
+    async fn end(self) {
+        let _ = tokio::task::spawn_blocking(move || self.runtime.end()).await;
         // These two hold the context that holds them.
         *self.context.extends.shared_mut().await = Box::new(DefaultShared::new(None));
         *self.context.extends.router_mut().await = Box::new(DefaultRouter::new(None));
     }
 }
 
-impl Drop for Life {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
+/// A runtime that may be dropped anywhere, also where waiting for its end is forbidden.
+struct OwnRuntime(Option<Runtime>);
+
+impl OwnRuntime {
+    fn new() -> Result<Self, BrokerError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(WORKERS)
+            .thread_name("broker")
+            .enable_all()
+            .build()
+            .map_err(|error| BrokerError::Start(error.to_string()))?;
+        Ok(Self(Some(runtime)))
+    }
+
+    fn get(&self) -> &Runtime {
+        self.0.as_ref().expect("the runtime is there until it ends")
+    }
+
+    /// Waits until every task has ended.
+    fn end(mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_timeout(END_TIMEOUT);
         }
     }
 }
 
-/// A runtime that must not be dropped where blocking is forbidden.
-struct Starting {
-    runtime: Option<Runtime>,
-}
-
-impl Starting {
-    async fn spawn<T: Send + 'static>(
-        &mut self,
-        work: impl Future<Output = T> + Send + 'static,
-    ) -> Result<T, BrokerError> {
-        let runtime = self.runtime.as_ref().expect("the runtime is there until it is taken");
-        runtime.spawn(work).await.map_err(|error| BrokerError::Start(error.to_string()))
-    }
-}
-
-impl Drop for Starting {
+impl Drop for OwnRuntime {
     fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
+        if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }
     }

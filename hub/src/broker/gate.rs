@@ -8,6 +8,7 @@ use super::tls::ServerTls;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -44,6 +45,7 @@ struct Hall {
     peers: Arc<Peers>,
     connections: Arc<Semaphore>,
     handshakes: Mutex<BTreeMap<IpAddr, usize>>,
+    turned_away: AtomicU64,
 }
 
 impl Gate {
@@ -62,6 +64,7 @@ impl Gate {
             peers,
             connections: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
             handshakes: Mutex::default(),
+            turned_away: AtomicU64::new(0),
         });
         Ok(Self { address, task: tokio::spawn(hall.receive(listener)) })
     }
@@ -100,18 +103,24 @@ impl Hall {
     /// Gives the connection a place, or closes it at once.
     fn admit(self: Arc<Self>, stream: TcpStream, peer: SocketAddr) {
         let Ok(place) = self.connections.clone().try_acquire_owned() else {
-            warn!(%peer, "Closed a connection: {CONNECTIONS_MAX} are open");
-            return;
+            return self.turned_away(peer, "all places are taken");
         };
         let Some(handshake) = Handshake::begin(&self, peer.ip()) else {
-            warn!(%peer, "Closed a connection: too many are connecting at once");
-            return;
+            return self.turned_away(peer, "too many are connecting at once");
         };
         tokio::spawn(async move {
             if let Err(error) = self.serve(stream, peer, handshake, place).await {
                 debug!(%peer, %error, "A station's connection ended");
             }
         });
+    }
+
+    /// Tells ever more rarely, so that a flood of connections is not a flood of log lines.
+    fn turned_away(&self, peer: SocketAddr, why: &str) {
+        let count = self.turned_away.fetch_add(1, Ordering::Relaxed) + 1;
+        if count.is_power_of_two() {
+            warn!(%peer, count, "Closed a station's connection: {why}");
+        }
     }
 
     async fn serve(
@@ -282,4 +291,55 @@ impl Drop for Known {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hall() -> Arc<Hall> {
+        Arc::new(Hall {
+            broker: ([127, 0, 0, 1], 9).into(),
+            tls: None,
+            peers: Arc::default(),
+            connections: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+            handshakes: Mutex::default(),
+            turned_away: AtomicU64::new(0),
+        })
+    }
+
+    #[test]
+    fn one_address_cannot_take_every_place() {
+        let hall = hall();
+        let begin = |last: u8| Handshake::begin(&hall, [10, 0, 0, last].into());
+        let mut held: Vec<_> = (0..HANDSHAKES_PER_ADDRESS_MAX).map(|_| begin(1).unwrap()).collect();
+        assert!(begin(1).is_none());
+        held.extend((0..HANDSHAKES_PER_ADDRESS_MAX).map(|_| begin(2).unwrap()));
+        let free = HANDSHAKES_MAX - 2 * HANDSHAKES_PER_ADDRESS_MAX;
+        held.extend((0..free).map(|_| begin(3).unwrap()));
+        assert!(begin(4).is_none(), "all places are taken");
+        drop(held);
+        assert!(begin(4).is_some() && lock(&hall.handshakes).is_empty());
+    }
+
+    #[tokio::test]
+    async fn only_a_whole_connect_gets_in() {
+        let whole = b"\x10\x03abc";
+        for (bytes, accepted) in [
+            (&whole[..], true),
+            (b"\x10\x83\x00abc", true),
+            (b"\x10\x03abcd", true),
+            (b"\x10\x00", true),
+            (b"\x10\x03ab", false),
+            (b"\x10", false),
+            (b"", false),
+            (b"\x20\x03abc", false),
+            (b"\x10\x81\x40", false),
+            (b"\x10\xff\xff\xff\x7f", false),
+            (b"\x10\xff\xff\xff\xff\x01", false),
+        ] {
+            assert_eq!(read_connect(&mut &*bytes).await.is_ok(), accepted, "{bytes:?}");
+        }
+        assert_eq!(read_connect(&mut &whole[..]).await.unwrap(), whole);
+    }
 }

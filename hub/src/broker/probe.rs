@@ -26,9 +26,10 @@ async fn ask(address: SocketAddr, secret: &Secret) -> io::Result<bool> {
 }
 
 /// CONNECT of MQTT 3.1.1 (OASIS, section 3.1): clean session, user name and password, keep-alive 10 s.
+/// The broker makes up the client id, so that this probe never meets the one before.
 fn connect(secret: &Secret) -> Vec<u8> {
     let mut body = b"\x00\x04MQTT\x04\xc2\x00\x0a".to_vec();
-    for field in [PROBE_NAME, PROBE_NAME, secret.expose()] {
+    for field in ["", PROBE_NAME, secret.expose()] {
         body.extend_from_slice(&u16::try_from(field.len()).unwrap_or(0).to_be_bytes());
         body.extend_from_slice(field.as_bytes());
     }

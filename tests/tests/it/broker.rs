@@ -154,7 +154,7 @@ async fn foreign_topics_cannot_be_heard(kit: Kit) {
         config.filters.push((foreign.clone(), Qos::One));
         let mut station = kit.open("pack-1", config);
         if kit.kind == Kind::Embedded {
-            let why = station.down().await;
+            let why = station.refusal().await;
             assert!(matches!(&why, Down::SubscriptionRefused(what) if what.contains(&foreign)), "{foreign}: {why:?}");
             continue;
         }

@@ -19,7 +19,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-const EVENTS_MAX: usize = 1_024;
+const EVENTS_MAX: usize = 512;
 /// A connection on which nothing moves for this long is given up.
 const STALLED_AFTER: Duration = Duration::from_secs(30);
 

@@ -193,6 +193,16 @@ impl Station {
         }
     }
 
+    /// Waits until the broker says no. A broker still busy with the connection before may first say "later".
+    pub async fn refusal(&mut self) -> station::Down {
+        loop {
+            match self.down().await {
+                station::Down::Lost(_) => {}
+                why => return why,
+            }
+        }
+    }
+
     /// The next message; acknowledgements are passed over.
     pub async fn message(&mut self) -> (String, Bytes) {
         loop {
