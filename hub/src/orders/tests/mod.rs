@@ -1,5 +1,7 @@
 //! The order master through its actions, on both engines.
 
+mod convergence;
+
 use super::actions::{self, ReleaseNoted};
 use super::input::{AddressText, GiftInput, LineInput, OrderInput, ParcelInput, StockOutInput};
 use super::list::{Cursor, Filter};
@@ -197,7 +199,8 @@ async fn gift_status_follows_from_the_stock_out_record() {
     let cups = || gift("CUP", 2);
     let with_substitute = GiftInput { substitute_sku: Some("MUG".into()), ..cups() };
     let cancelled = GiftInput { cancelled: true, ..cups() };
-    let cases: [(&str, GiftInput, &[(&str, u32)], (GiftStatus, u32)); 10] = [
+    type Case<'a> = (&'a str, GiftInput, &'a [(&'a str, u32)], (GiftStatus, u32));
+    let cases: [Case<'_>; 10] = [
         ("1", cups(), &[("TEA-01", 2), ("CUP", 2)], (GiftStatus::Issued, 2)),
         ("2", cups(), &[("TEA-01", 2), ("CUP", 1)], (GiftStatus::Short, 1)),
         ("3", cups(), &[("TEA-01", 2)], (GiftStatus::Pending, 0)),
