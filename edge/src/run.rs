@@ -12,7 +12,7 @@ use crate::link::{self, LinkState, Running};
 use crate::panel::gpio::{LightThread, Signal, open as open_light};
 use crate::replica::{self, Replica};
 use crate::station::thread::{Parts, StationHandle, StationThread};
-use crate::station::{LinkView, PanelView, StationSettings};
+use crate::station::{Doing, LinkView, PanelView, StationSettings};
 use crate::{outbox, panel};
 use anyhow::{Context as _, anyhow};
 use packline_protocol::envelope::{Opener, Sealer};
@@ -107,14 +107,15 @@ fn link_view(state: &LinkState) -> LinkView {
     let standing = &state.standing;
     let behind = standing.head.filter(|head| *head > standing.replica.seq);
     let doing = match (&state.connection, standing.rebuilding, behind) {
-        (link::Connection::Down { why, .. }, ..) => why.clone(),
-        (_, Some((here, all)), _) => format!("fetching the orders, part {here} of {all}"),
-        (_, None, _) if standing.in_doubt => "mending the orders".to_owned(),
-        (_, None, Some(head)) => format!("catching up to {head}"),
-        (_, None, None) if standing.open => String::new(),
-        (_, None, None) => "waiting for the hub".to_owned(),
+        (link::Connection::Down { why, .. }, ..) => Doing::Connecting { why: why.clone() },
+        (_, Some((part, of)), _) => Doing::Fetching { part, of },
+        (_, None, _) if standing.in_doubt => Doing::Mending,
+        (_, None, Some(to)) => Doing::CatchingUp { to },
+        (_, None, None) if standing.open => Doing::Level,
+        (_, None, None) => Doing::Waiting,
     };
-    LinkView { up: standing.open, doing }
+    let (link::Connection::Up { since } | link::Connection::Down { since, .. }) = &state.connection;
+    LinkView { up: standing.open, since: Some(*since), doing, alarms: standing.alarms.clone() }
 }
 
 fn station_state(picture: &PanelView) -> link::session::StationState {

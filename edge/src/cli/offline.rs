@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::credential::Credential;
 use crate::disk::{Disk as _, RealDisk};
 use crate::journal::{self, Store};
+use crate::panel::ReplicaShown;
 use crate::replica::{self, Replica};
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
@@ -24,7 +25,7 @@ pub fn status(config: &Config) -> anyhow::Result<Value> {
             "doing": "the station does not run",
             "age_ms": replica.as_ref().and_then(|replica| replica.age_ms(clock::now())),
         },
-        "replica": replica.as_ref().map(Replica::state),
+        "replica": replica.as_ref().map(|replica| ReplicaShown::new(&replica.state())),
         "journal": journal.map(|head| json!({
             "to": head.newest,
             "acked": head.acked,

@@ -8,4 +8,4 @@ pub mod page;
 pub mod scanner;
 mod view;
 
-pub use view::{BeatShown, PictureShown, StatusShown};
+pub use view::{BeatShown, PictureShown, ReplicaShown, StatusShown};

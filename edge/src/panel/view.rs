@@ -4,7 +4,7 @@
 //! that a browser would round (lives of logs, proofs) are hexadecimal text.
 
 use crate::station::{
-    Answer, Counts, Language, LinkView, Notice, PanelView, ParcelShown, ReasonShown, ScannerView, Stage,
+    Answer, Counts, Doing, Language, Notice, PanelView, ParcelShown, ReasonShown, ScannerView, Stage,
 };
 use packline_protocol::facts::CodeClass;
 use packline_protocol::id::{Revision, ScanSeq, ScannerId, Seq, SiteId, StationId};
@@ -48,21 +48,15 @@ pub struct PictureShown<'a> {
     /// The scanners.
     pub scanners: &'a [ScannerView],
     /// The link to the hub.
-    pub link: &'a LinkView,
+    pub link: LinkShown<'a>,
     /// Where the replica stands.
     pub replica: ReplicaShown,
+    /// Where the journal stands.
+    pub journal: JournalShown,
     /// The rule set that is judged by.
     pub revision: Revision,
-    /// How old the replica's knowledge is, in milliseconds; absent when that is not known.
-    pub age_ms: Option<u64>,
-    /// Whether it is so old that nothing is released.
-    pub stale: bool,
-    /// Records that the hub has not acknowledged.
-    pub backlog: u64,
-    /// How full the journal's space is, in percent.
-    pub journal_percent: u8,
     /// What a person should know.
-    pub alarms: &'a [Alarm],
+    pub alarms: Vec<&'a Alarm>,
     /// Scans since the daemon started, by answer.
     pub counts: Counts,
     /// The station's wall clock.
@@ -179,7 +173,7 @@ pub struct StatusShown<'a> {
     /// The scanners.
     pub scanners: &'a [ScannerView],
     /// What a person should know.
-    pub alarms: &'a [Alarm],
+    pub alarms: Vec<&'a Alarm>,
     /// The rule set that is judged by.
     pub revision: Revision,
     /// Scans since the daemon started, by answer.
@@ -200,11 +194,17 @@ pub struct JournalShown {
 }
 
 /// The link to the hub, and how old it lets the station's knowledge be.
-#[derive(Debug, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct LinkShown<'a> {
-    /// What the link says of itself.
+    /// Whether the broker and the hub answer.
+    pub up: bool,
+    /// How long the broker has been connected, or away, in milliseconds; absent before the first attempt.
+    pub for_ms: Option<u64>,
+    /// What the link is doing: `what` and what belongs to it.
     #[serde(flatten)]
-    pub link: &'a LinkView,
+    pub what: &'a Doing,
+    /// The same in a few English words.
+    pub doing: String,
     /// How old the replica's knowledge is, in milliseconds; absent when that is not known.
     pub age_ms: Option<u64>,
     /// Whether it is so old that nothing is released.
@@ -228,14 +228,11 @@ impl<'a> PictureShown<'a> {
             recent: view.recent.iter().take(RECENT_MAX).map(RecentShown::new).collect(),
             notice: view.notice.as_ref(),
             scanners: &view.scanners,
-            link: &view.link,
+            link: LinkShown::new(view, now),
             replica: ReplicaShown::new(&view.replica),
+            journal: JournalShown::new(view),
             revision: view.revision,
-            age_ms: view.age_ms,
-            stale: view.stale,
-            backlog: view.backlog,
-            journal_percent: view.journal_percent,
-            alarms: &view.alarms,
+            alarms: alarms(view),
             counts: view.counts,
             wall: view.wall,
             wall_trusted: view.wall_trusted,
@@ -283,12 +280,34 @@ impl<'a> RecentShown<'a> {
 }
 
 impl ReplicaShown {
-    fn new(replica: &ReplicaState) -> Self {
+    /// The state as text and numbers.
+    pub fn new(replica: &ReplicaState) -> Self {
         Self {
             epoch: format!("{:016x}", replica.epoch.0),
             seq: replica.seq,
             root: replica.root.to_string(),
             rows: replica.rows,
+        }
+    }
+}
+
+impl JournalShown {
+    fn new(view: &PanelView) -> Self {
+        let (to, acked) = (view.journal_to, view.journal_acked);
+        Self { to, acked, backlog: view.backlog, percent: view.journal_percent }
+    }
+}
+
+impl<'a> LinkShown<'a> {
+    fn new(view: &'a PanelView, now: Moment) -> Self {
+        let link = &view.link;
+        Self {
+            up: link.up,
+            for_ms: link.since.map(|since| now.since_ms(since)),
+            what: &link.doing,
+            doing: link.doing.to_string(),
+            age_ms: view.age_ms,
+            stale: view.stale,
         }
     }
 }
@@ -311,15 +330,10 @@ impl<'a> StatusShown<'a> {
             boot: &view.boot,
             silent_ms: now.since_ms(view.moment),
             replica: ReplicaShown::new(&view.replica),
-            journal: JournalShown {
-                to: view.journal_to,
-                acked: view.journal_acked,
-                backlog: view.backlog,
-                percent: view.journal_percent,
-            },
-            link: LinkShown { link: &view.link, age_ms: view.age_ms, stale: view.stale },
+            journal: JournalShown::new(view),
+            link: LinkShown::new(view, now),
             scanners: &view.scanners,
-            alarms: &view.alarms,
+            alarms: alarms(view),
             revision: view.revision,
             counts: view.counts,
         }
@@ -336,4 +350,10 @@ fn digits(code: &str) -> String {
     let mut last: Vec<char> = code.chars().rev().filter(|c| c.is_alphanumeric()).take(DIGITS).collect();
     last.reverse();
     last.into_iter().collect()
+}
+
+/// The station's alarms and those of its link, each once.
+fn alarms(view: &PanelView) -> Vec<&Alarm> {
+    let own = |key: &str| view.alarms.iter().any(|alarm| alarm.key == key);
+    view.alarms.iter().chain(view.link.alarms.iter().filter(|alarm| !own(&alarm.key))).collect()
 }

@@ -14,4 +14,4 @@ mod view;
 pub use self::core::{Output, Station, StationSettings, Ticket};
 pub use answer::{Answer, ParcelShown, ReasonShown, Sentences, Stage};
 pub use identify::{Identified, identify};
-pub use view::{Counts, Language, LinkView, Notice, PanelView, ScannerView};
+pub use view::{Counts, Doing, Language, LinkView, Notice, PanelView, ScannerView};

@@ -5,10 +5,11 @@
 
 use super::answer::Answer;
 use clap::ValueEnum;
-use packline_protocol::id::{Revision, ScanSeq, ScannerId, SiteId, StationId};
+use packline_protocol::id::{Revision, ScanSeq, ScannerId, Seq, SiteId, StationId};
 use packline_protocol::time::{Moment, Timestamp};
 use packline_protocol::uplink::{Alarm, ReplicaState, ScannerReport};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// The language of the bench page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ValueEnum)]
@@ -31,13 +32,12 @@ impl Language {
     }
 }
 
-/// One picture of the station.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// One picture of the station. [`crate::panel::PictureShown`] is how it is written down.
+#[derive(Debug, Clone, PartialEq)]
 pub struct PanelView {
     /// Rises with every picture; a page that reconnects knows whether it missed one.
     pub version: u64,
     /// When it was taken: a station that hangs takes no more pictures.
-    #[serde(skip)]
     pub moment: Moment,
     /// This daemon's life, as text; a page of another life reloads.
     pub boot: String,
@@ -135,10 +135,59 @@ impl ScannerView {
 }
 
 /// The link to the hub.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LinkView {
     /// Whether the broker and the hub answer.
     pub up: bool,
-    /// What the link is doing, in a few words, for people: `connecting`, `catching up to 4711`, `snapshot 3/12`.
-    pub doing: String,
+    /// Since when the broker is connected, or is not; absent before the first attempt.
+    pub since: Option<Moment>,
+    /// What the link is doing.
+    pub doing: Doing,
+    /// What a person should know about the link itself.
+    pub alarms: Vec<Alarm>,
+}
+
+/// What the link is doing.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum Doing {
+    /// It tries to reach the broker.
+    Connecting {
+        /// What the last attempt met, for a person; may be empty.
+        why: String,
+    },
+    /// The broker is there, and the hub has not answered.
+    #[default]
+    Waiting,
+    /// Nothing: station and hub are level.
+    Level,
+    /// It fetches the latest changes.
+    CatchingUp {
+        /// The newest change that the hub has.
+        to: Seq,
+    },
+    /// It fetches all parcels anew.
+    Fetching {
+        /// Parts that are here.
+        part: u32,
+        /// Of how many.
+        of: u32,
+    },
+    /// The replica is proven to differ from the hub's and is being mended.
+    Mending,
+}
+
+impl fmt::Display for Doing {
+    /// A few words for logs and status lines; nothing when it is level.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connecting { why } if why.is_empty() => f.write_str("connecting"),
+            Self::Connecting { why } => f.write_str(why),
+            Self::Waiting => f.write_str("waiting for the hub"),
+            Self::Level => Ok(()),
+            Self::CatchingUp { to } => write!(f, "catching up to {to}"),
+            Self::Fetching { part, of } => write!(f, "fetching the orders, part {part} of {of}"),
+            Self::Mending => f.write_str("mending the orders"),
+        }
+    }
 }

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 /// The paths that there are.
-const PATHS: &str = "/, /api/view, /api/status, /api/events, /api/scan, /api/acknowledge, /api/language";
+const PATHS: &str = "/, /api/view, /api/status, /api/events, /api/outbox, /api/scan, /api/acknowledge, /api/language";
 
 /// Why a request is refused.
 #[derive(Debug)]
