@@ -4,6 +4,7 @@
 //! databases are the ones a site would run. The demo, the benchmarks and the stories stand on it.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod bench;
 pub mod clock;
 pub mod hub;
 pub mod postgres;
