@@ -1,13 +1,13 @@
 //! A hub from start to stop: opens what it needs, starts its parts, waits, and ends them in order.
 
-use crate::accounts;
 use crate::app::App;
 use crate::clock::Clock;
-use crate::config::{BrokerChoice, Config};
+use crate::config::Config;
 use crate::keys::HubKeys;
 use crate::lifecycle::{self, Ready};
 use crate::routes;
 use crate::store::Db;
+use crate::{accounts, sync};
 use anyhow::Context as _;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -59,12 +59,9 @@ async fn start(app: &App, parts: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Re
         .await
         .with_context(|| format!("failed to listen on http_listen `{}`", app.config.http_listen))?;
     let http = listener.local_addr().context("failed to read the listening address")?.to_string();
+    let mqtt = sync::service::start(app, parts).await?.map(|address| address.to_string());
     parts.spawn(serve_http(app.clone(), listener));
     parts.spawn(watchdog(app.clone()));
-    let mqtt = match &app.config.broker {
-        BrokerChoice::Embedded { listen } => Some(listen.to_string()),
-        BrokerChoice::External { .. } => None,
-    };
     Ok(Ready { http, mqtt })
 }
 

@@ -23,11 +23,11 @@ use packline_protocol::envelope::Opener;
 use packline_protocol::id::{Epoch, Seq, SiteId, StationId};
 use packline_protocol::proof::Root;
 use packline_protocol::time::{Moment, Timestamp};
-use packline_protocol::uplink::{Alarm, Hello, Report};
+use packline_protocol::uplink::{Alarm, Hello, ReplicaState, Report};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
 
 /// So many positions of each log are remembered, to prove replicas that are a little behind.
 const RECENT_MAX: usize = 256;
@@ -43,7 +43,8 @@ struct Shared {
     members: RwLock<BTreeMap<StationId, Member>>,
     states: Mutex<States>,
     logs: Mutex<BTreeMap<SiteId, Known>>,
-    broker: OnceLock<Arc<Broker>>,
+    /// Whoever opened the broker closes it.
+    broker: OnceLock<Weak<Broker>>,
     /// The store's version of the members; below it they are out of date.
     version: AtomicI64,
     enrolments: Mutex<Buckets<IpAddr>>,
@@ -81,14 +82,18 @@ impl Default for Fleet {
 
 impl Fleet {
     /// Tells this broker about stations from now on.
-    pub fn use_broker(&self, broker: Arc<Broker>) {
+    pub fn use_broker(&self, broker: &Arc<Broker>) {
         // A second broker in one process would be a mistake of the program; the first stays.
-        let _ = self.0.broker.set(broker);
+        let _ = self.0.broker.set(Arc::downgrade(broker));
+    }
+
+    fn broker(&self) -> Option<Arc<Broker>> {
+        self.0.broker.get()?.upgrade()
     }
 
     /// Where stations find the broker; `host` is how the asker calls this hub, with or without a port.
     pub fn mqtt_url(&self, host: Option<&str>) -> String {
-        let Some(broker) = self.0.broker.get() else { return String::new() };
+        let Some(broker) = self.broker() else { return String::new() };
         if let Some(listening) = broker.listening() {
             let host = host.map_or("127.0.0.1", without_port);
             return format!("mqtt://{host}:{}", listening.port());
@@ -120,7 +125,7 @@ impl Fleet {
         };
         let members = stations.iter().filter_map(member).collect();
         *self.0.members.write().unwrap_or_else(PoisonError::into_inner) = members;
-        if let Some(broker) = self.0.broker.get() {
+        if let Some(broker) = self.broker() {
             broker.allow_only(actions::credentials(&stations)).await;
         }
         self.0.version.store(version, Ordering::Release);
@@ -216,6 +221,32 @@ impl Fleet {
     pub fn digest(&self, site: &SiteId, state: &StationState) -> Digest {
         let logs = lock(&self.0.logs);
         logs.get(site).map_or(state.digest, |known| decide::digest(&state.replica, known))
+    }
+
+    /// Whether a replica has changes that the log of its site, led here, does not have.
+    pub fn is_ahead(&self, site: &SiteId, replica: &ReplicaState) -> bool {
+        let logs = lock(&self.0.logs);
+        let newest = |known: &Known| known.recent.last().map(|(seq, _)| *seq);
+        logs.get(site).is_some_and(|known| known.epoch == replica.epoch && newest(known) < Some(replica.seq))
+    }
+
+    /// Whether stations of this site may connect.
+    pub fn has_members(&self, site: &SiteId) -> bool {
+        let members = self.0.members.read().unwrap_or_else(PoisonError::into_inner);
+        members.values().any(|member| member.site == *site)
+    }
+
+    /// A station's state as live pages get it.
+    pub fn shown(&self, site: &SiteId, station: &StationId, state: &StationState, now: Timestamp) -> serde_json::Value {
+        serde_json::json!({
+            "site": site,
+            "station": station,
+            "online": decide::is_online(state, now),
+            "seen_at": state.seen_at,
+            "replica_seq": state.replica.seq,
+            "digest": self.digest(site, state),
+            "backlog": state.backlog,
+        })
     }
 
     /// What changed since this was last asked.

@@ -314,32 +314,47 @@ pub enum ReleaseNoted {
     Unknown,
 }
 
-/// Notes that a station let a parcel go, and marks it for its site's stations. The first release stays; what the caller
-/// makes of another one is its own matter.
-pub async fn mark_released(tx: &mut Tx, parcel: ParcelId, release: &Release) -> Result<ReleaseNoted, OrderError> {
-    let is_first = store::release(tx, parcel, release).await?;
-    let Some(row) = store::released(tx.conn(), &[parcel]).await?.pop() else { return Ok(ReleaseNoted::Unknown) };
-    match row.release {
-        Some(by) if !is_first => Ok(ReleaseNoted::Before { order: row.order, by }),
-        _ => {
-            // Another entry of the same box may show this release too.
-            let siblings = siblings(tx, row.order).await?;
-            for (site, parcels) in siblings {
-                changelog::mark_parcels(tx, &site, &parcels).await?;
-            }
-            Ok(ReleaseNoted::First { order: row.order, site: row.site })
-        }
+/// Notes that stations let parcels go, and marks those for their sites' stations; says what became of each, in order.
+/// The first release of a parcel stays; what the caller makes of another one is its own matter.
+pub async fn mark_released(tx: &mut Tx, releases: &[(ParcelId, Release)]) -> Result<Vec<ReleaseNoted>, OrderError> {
+    let mut firsts: BTreeMap<ParcelId, Release> = BTreeMap::new();
+    for (parcel, release) in releases {
+        firsts.entry(*parcel).or_insert_with(|| release.clone());
+    }
+    let parcels: Vec<ParcelId> = firsts.keys().copied().collect();
+    store::release(tx, &firsts.into_iter().collect::<Vec<_>>()).await?;
+    let rows = store::released(tx.conn(), &parcels).await?;
+    let rows: BTreeMap<ParcelId, store::ReleasedRow> = rows.into_iter().map(|row| (row.parcel, row)).collect();
+    let noted: Vec<ReleaseNoted> = releases.iter().map(|(parcel, by)| noted(rows.get(parcel), by)).collect();
+    mark_siblings(tx, &noted).await?;
+    Ok(noted)
+}
+
+fn noted(row: Option<&store::ReleasedRow>, by: &Release) -> ReleaseNoted {
+    let Some(row) = row else { return ReleaseNoted::Unknown };
+    match &row.release {
+        Some(first) if first != by => ReleaseNoted::Before { order: row.order, by: first.clone() },
+        _ => ReleaseNoted::First { order: row.order, site: row.site.clone() },
     }
 }
 
-async fn siblings(tx: &mut Tx, order: OrderId) -> Result<BTreeMap<SiteId, Vec<ParcelId>>, StoreError> {
+/// Marks every parcel of the orders that were released: another entry of the same box may show the release too.
+async fn mark_siblings(tx: &mut Tx, noted: &[ReleaseNoted]) -> Result<(), StoreError> {
+    let first = |noted: &ReleaseNoted| match noted {
+        ReleaseNoted::First { order, .. } => Some(*order),
+        ReleaseNoted::Before { .. } | ReleaseNoted::Unknown => None,
+    };
+    let orders: BTreeSet<OrderId> = noted.iter().filter_map(first).collect();
     let mut sites: BTreeMap<SiteId, Vec<ParcelId>> = BTreeMap::new();
-    for order in store::by_ids(tx.conn(), &[order]).await? {
+    for order in store::by_ids(tx.conn(), &orders.into_iter().collect::<Vec<_>>()).await? {
         for parcel in &order.parcels {
             sites.entry(parcel.site.clone()).or_default().push(parcel.id);
         }
     }
-    Ok(sites)
+    for (site, parcels) in sites {
+        changelog::mark_parcels(tx, &site, &parcels).await?;
+    }
+    Ok(())
 }
 
 /// Takes parcels off the stations that have been over for long, and says how many. To be called every few minutes.

@@ -4,6 +4,9 @@ use super::decide::{self, Position};
 use super::model::{Arrival, Conflict, ConflictKind, Entry, ScanKind, ScanRow, ScansError};
 use super::store::{self, Journal, NewConflict, NewRecord};
 use crate::fleet;
+use crate::orders;
+use crate::orders::actions::ReleaseNoted;
+use crate::orders::model::OrderError;
 use crate::store::{Counter, Db, Retry, StoreError, Tx};
 use packline_protocol::downlink::{Ack, REFUSED_FORK, Refusal, Welcome};
 use packline_protocol::facts::{CodeClass, Facts, Parcel, Release, ScanFacts};
@@ -12,7 +15,6 @@ use packline_protocol::record::{Event, ScanRecord};
 use packline_protocol::rules::{Position as ReplicaPosition, RuleSet};
 use packline_protocol::time::Timestamp;
 use packline_protocol::uplink::{Batch, Hello};
-use packline_protocol::verdict::Outcome;
 use std::collections::{BTreeMap, BTreeSet};
 use tracing::warn;
 
@@ -72,7 +74,7 @@ async fn attempt(db: &Db, arrived: &[Arrived], ids: &[u64], now: Timestamp) -> R
     if new.is_empty() {
         return Ok(Taken { acks: book.acks(), ..Taken::default() });
     }
-    let conflicts = release(&mut tx, db, &new, now).await?;
+    let conflicts = release(&mut tx, &new, now).await?;
     store::add_records(&mut tx, &new).await?;
     store::add_conflicts(&mut tx, &conflicts).await?;
     store::put_positions(&mut tx, &book.moved(), now).await?;
@@ -227,18 +229,29 @@ impl<'a> Letting<'a> {
         let record = new.entry.record.as_ref().ok()?;
         Some(Self { new, record, parcel: decide::released(record)? })
     }
+
+    fn release(&self) -> Release {
+        Release { station: self.new.row.station.clone(), at: self.record.wall }
+    }
 }
 
 /// Notes the releases among the records at their parcels, and finds those that should not have been.
-async fn release(tx: &mut Tx, db: &Db, new: &[NewRecord], now: Timestamp) -> Result<Vec<NewConflict>, StoreError> {
+async fn release(tx: &mut Tx, new: &[NewRecord], now: Timestamp) -> Result<Vec<NewConflict>, StoreError> {
     let lettings: Vec<Letting<'_>> = new.iter().filter_map(Letting::of).collect();
     if lettings.is_empty() {
         return Ok(Vec::new());
     }
-    let mut known = Known::load(tx, &lettings).await?;
-    let found: Vec<NewConflict> = lettings.iter().filter_map(|letting| known.conflict(letting, now)).collect();
-    let _ = db;
-    Ok(found)
+    let known = Known::load(tx, &lettings).await?;
+    let releases: Vec<(ParcelId, Release)> =
+        lettings.iter().map(|letting| (letting.parcel, letting.release())).collect();
+    let noted = orders::actions::mark_released(tx, &releases).await.map_err(of_orders)?;
+    let found = lettings.iter().zip(noted).filter_map(|(letting, noted)| known.conflict(letting, noted, now));
+    Ok(found.collect())
+}
+
+/// What the orders say to the store's failure: it is the same store and the same transaction.
+fn of_orders(OrderError::Store(cause): OrderError) -> StoreError {
+    cause
 }
 
 /// What the hub knows when releases arrive.
@@ -249,28 +262,34 @@ struct Known {
 
 impl Known {
     async fn load(tx: &mut Tx, lettings: &[Letting<'_>]) -> Result<Self, StoreError> {
-        let ids: BTreeSet<ParcelId> = lettings.iter().map(|letting| letting.parcel).collect();
-        let ids: Vec<ParcelId> = ids.into_iter().collect();
-        let parcels: Vec<Parcel> = Vec::new();
-        let _ = ids;
-        let mut rules = BTreeMap::new();
+        let mut sites: BTreeMap<&SiteId, BTreeSet<ParcelId>> = BTreeMap::new();
         for letting in lettings {
-            let site = &letting.new.row.site;
-            if !rules.contains_key(site) {
-                rules.insert(site.clone(), fleet::actions::rules(tx, site).await?);
-            }
+            sites.entry(&letting.new.row.site).or_default().insert(letting.parcel);
         }
-        Ok(Self { parcels: parcels.into_iter().map(|parcel| (parcel.id, parcel)).collect(), rules })
+        let (mut parcels, mut rules) = (BTreeMap::new(), BTreeMap::new());
+        for (site, ids) in sites {
+            let ids: Vec<ParcelId> = ids.into_iter().collect();
+            let told = orders::actions::parcels_for_sync(tx.conn(), site, &ids).await.map_err(of_orders)?;
+            parcels.extend(told.into_iter().map(|parcel| (parcel.id, parcel)));
+            rules.insert(site.clone(), fleet::actions::rules(tx, site).await?);
+        }
+        Ok(Self { parcels, rules })
     }
 
-    /// What is wrong with a release; afterwards the parcel counts as released.
-    fn conflict(&mut self, letting: &Letting<'_>, now: Timestamp) -> Option<NewConflict> {
-        let Letting { new: NewRecord { row, .. }, record, parcel } = letting;
+    /// What is wrong with a release.
+    fn conflict(&self, letting: &Letting<'_>, noted: ReleaseNoted, now: Timestamp) -> Option<NewConflict> {
+        let Letting { new: NewRecord { row, .. }, record, parcel: id } = letting;
         let Event::Judged(judged) = &record.event else { return None };
-        let parcel = self.parcels.get_mut(parcel)?;
-        let other = parcel.released.clone().filter(|release| release.station != row.station);
-        let reasons = self.rules.get(&row.site).map_or_else(Vec::new, |rules| objections(rules, parcel, row, record));
-        parcel.released.get_or_insert_with(|| Release { station: row.station.clone(), at: record.wall });
+        let parcel = self.parcels.get(id);
+        let (order, other) = match noted {
+            ReleaseNoted::First { order, .. } => (order, None),
+            ReleaseNoted::Before { order, by } => (order, Some(by).filter(|by| by.station != row.station)),
+            ReleaseNoted::Unknown => return None,
+        };
+        let reasons = match (parcel, self.rules.get(&row.site)) {
+            (Some(parcel), Some(rules)) => objections(rules, parcel, row, record),
+            _ => Vec::new(),
+        };
         let kind = match (&other, reasons.is_empty()) {
             (Some(_), _) => ConflictKind::TwoStations,
             (None, false) => ConflictKind::LateFact,
@@ -280,8 +299,8 @@ impl Known {
             id: row.id,
             kind,
             site: row.site.clone(),
-            parcel: parcel.id,
-            order: Some(parcel.order),
+            parcel: *id,
+            order: Some(order),
             found_at: now,
             station: row.station.clone(),
             seq: row.seq,
@@ -289,7 +308,7 @@ impl Known {
             other_station: other.as_ref().map(|release| release.station.clone()),
             other_at: other.map(|release| release.at),
             reasons,
-            fact_at: Some(parcel.changed_at),
+            fact_at: parcel.map(|parcel| parcel.changed_at),
             age_ms: judged.verdict.age_ms,
         };
         Some(NewConflict { conflict, station_epoch: row.station_epoch, verdict: judged.verdict.clone() })

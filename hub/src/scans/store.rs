@@ -63,7 +63,7 @@ statements! {
 
 rows! {
     /// Positions of all journals of these stations.
-    POSITIONS [0, 1] = "SELECT station, station_epoch, upto, link FROM ingest_position WHERE station IN (VALUES {rows})";
+    POSITIONS [0; TEXT] = "SELECT station, station_epoch, upto, link FROM ingest_position WHERE station IN (VALUES {rows})";
     /// Moves positions; one that would go back stays.
     PUT_POSITIONS [0, 6] = "INSERT INTO ingest_position (station, station_epoch, upto, link, first_at, last_at) \
         VALUES {rows} ON CONFLICT (station, station_epoch) DO UPDATE SET \

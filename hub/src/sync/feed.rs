@@ -127,6 +127,11 @@ impl Feed {
 
     /// Folds the oldest marks into the log, in one transaction.
     pub async fn fold(&mut self, now: Timestamp) -> Result<Step, FeedError> {
+        // A look first: taking the write lock for nothing would hold up others.
+        if !self.ok(store::any_dirty(self.db.read(), &self.site).await)? {
+            self.caught_up = true;
+            return Ok(Step::default());
+        }
         let mut tx = self.begin("sync.fold").await?;
         let dirty = self.ok(store::dirty_rows(&mut tx, &self.site, FOLD_MARKS_MAX).await)?;
         let Some(last) = dirty.last() else {
@@ -135,7 +140,7 @@ impl Feed {
         };
         let more = dirty.len() == FOLD_MARKS_MAX;
         let rows: Vec<RowId> = dirty.iter().map(|dirty| dirty.row).collect();
-        let wanted = source::bodies(&mut tx, &self.site, &rows, now)
+        let wanted = source::bodies(&mut tx, &self.site, &rows)
             .await
             .map_err(|cause| FeedError::Source { site: self.site.clone(), cause })?;
         self.ok(store::clear_dirty(&mut tx, &self.site, last).await)?;
@@ -219,27 +224,6 @@ impl Feed {
         self.log = log;
         info!(site.id = %self.site, "Dropped {dropped} tombstones of site `{}` up to change {floor}", self.site);
         Ok(dropped)
-    }
-
-    /// Marks the rows of parcels that stations may not need any more; says how many. Folding then decides.
-    pub async fn review(&mut self, now: Timestamp) -> Result<u64, FeedError> {
-        let before = now.plus_ms(-fold::CLOSED_KEEP_MS);
-        let (mut marked, mut at) = (0, None);
-        loop {
-            let mut view = self.ok(self.db.view("sync.review").await)?;
-            let rows = self.ok(store::resting_rows(view.conn(), &self.site, at, before, WALK_ROWS).await)?;
-            drop(view);
-            let Some(last) = rows.last() else { return Ok(marked) };
-            at = Some(last.row);
-            let closed: Vec<RowId> =
-                rows.iter().filter(|row| !source::is_needed(row, now)).map(|row| row.row).collect();
-            if !closed.is_empty() {
-                let mut tx = self.ok(self.db.begin("sync.review").await)?;
-                self.ok(changelog::mark_rows(&mut tx, &self.site, &closed).await)?;
-                self.ok(tx.commit().await)?;
-                marked += closed.len() as u64;
-            }
-        }
     }
 
     /// Compares the proof with the stored rows themselves and corrects it; says whether it was right.

@@ -5,10 +5,8 @@
 
 use packline_protocol::change::{BODY_MAX, Change, RowId};
 use packline_protocol::downlink::{Delta, Fork, ROWS_BYTES_MAX, ROWS_MAX};
-use packline_protocol::facts::{OrderStatus, Parcel, ParcelStatus};
 use packline_protocol::id::{Epoch, Seq};
 use packline_protocol::proof::{Proof, Root};
-use packline_protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -192,16 +190,6 @@ const TOMBSTONES_FREE: u64 = 1_000;
 /// How many of the newest tombstones may stay; `None` while they are no burden.
 pub fn tombstones_to_keep(place: &Place) -> Option<u64> {
     (place.gone > 2 * place.live + TOMBSTONES_FREE).then_some(place.live)
-}
-
-/// A parcel that is done with stays with the stations so long, in milliseconds: 14 days.
-pub const CLOSED_KEEP_MS: i64 = 14 * 24 * 3_600_000;
-
-/// Whether stations need this parcel: it may still be packed, or was done with not long ago.
-pub fn is_needed(parcel: &Parcel, now: Timestamp) -> bool {
-    let left = matches!(parcel.order_status, OrderStatus::Shipped | OrderStatus::Completed | OrderStatus::Cancelled);
-    let closed = left || parcel.status != ParcelStatus::Open;
-    !closed || now.since_ms(parcel.changed_at) <= CLOSED_KEEP_MS
 }
 
 /// What a hub last saw of a log, kept beside the database: a database that stands before it was restored.

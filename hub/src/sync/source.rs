@@ -1,22 +1,18 @@
 //! What the rows of a site should say: parcels from the orders, rules and settings from the fleet.
 
-use super::fold;
-use crate::fleet;
-use crate::store::{Db, Tx};
-use packline_protocol::change::{Change, Row, RowId};
+use crate::store::{Db, Tx, changelog};
+use crate::{fleet, orders};
+use packline_protocol::change::{Row, RowId};
 use packline_protocol::id::{ParcelId, SiteId};
-use packline_protocol::time::Timestamp;
 use std::collections::BTreeMap;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
+/// Parcels marked per transaction.
+const MARK_ROWS: usize = 2_000;
+
 /// The bodies that these rows of `site` should have; `None` for a row that stations do not need.
-pub async fn bodies(
-    tx: &mut Tx,
-    site: &SiteId,
-    rows: &[RowId],
-    now: Timestamp,
-) -> Result<BTreeMap<RowId, Option<Vec<u8>>>, Failure> {
+pub async fn bodies(tx: &mut Tx, site: &SiteId, rows: &[RowId]) -> Result<BTreeMap<RowId, Option<Vec<u8>>>, Failure> {
     let mut bodies: BTreeMap<RowId, Option<Vec<u8>>> = rows.iter().map(|row| (*row, None)).collect();
     let parcels: Vec<ParcelId> = bodies.keys().filter_map(|row| row.as_parcel()).collect();
     if parcels.len() < bodies.len() {
@@ -24,19 +20,22 @@ pub async fn bodies(
             bodies.entry(row).and_modify(|wanted| *wanted = Some(body));
         }
     }
-    let _ = (now, &parcels);
+    for parcel in orders::actions::parcels_for_sync(tx.conn(), site, &parcels).await? {
+        bodies.insert(RowId::parcel(parcel.id), Some(Row::Parcel(Box::new(parcel)).encode()));
+    }
     Ok(bodies)
 }
 
-/// Whether stations still need this row.
-pub fn is_needed(row: &Change, now: Timestamp) -> bool {
-    match row.body.as_deref().map(|body| Row::decode(row.row, body)) {
-        Some(Ok(Row::Parcel(parcel))) => fold::is_needed(&parcel, now),
-        _ => true,
+/// Marks every parcel that stations of `site` should have; says how many.
+pub async fn mark_all(db: &Db, site: &SiteId) -> Result<u64, Failure> {
+    let (mut marked, mut at) = (0, ParcelId(0));
+    loop {
+        let parcels = orders::actions::parcels_of_site(db, site, at, MARK_ROWS).await?;
+        let Some(last) = parcels.last() else { return Ok(marked) };
+        at = *last;
+        let mut tx = db.begin("sync.mark_all").await?;
+        changelog::mark_parcels(&mut tx, site, &parcels).await?;
+        tx.commit().await?;
+        marked += parcels.len() as u64;
     }
-}
-
-/// Marks every parcel of `site`; says how many.
-pub async fn mark_all(_db: &Db, _site: &SiteId) -> Result<u64, Failure> {
-    Ok(0)
 }

@@ -24,10 +24,12 @@ statements! {
         lease = replica_site.lease + 1, lease_owner = excluded.lease_owner, lease_until = excluded.lease_until \
         WHERE replica_site.lease_until < $6 OR replica_site.lease_owner = excluded.lease_owner \
         RETURNING lease";
+    /// Who holds the lease of a site.
+    FIND_LEASE = "SELECT lease_owner, lease_until FROM replica_site WHERE site = $1";
     /// Holds a lease for longer, if it is still ours.
     RENEW_LEASE = "UPDATE replica_site SET lease_until = $3 WHERE site = $1 AND lease = $2";
     /// Where a site's log stands.
-    FIND_LOG = "SELECT epoch, seq, floor_seq, root, live, gone, lease FROM replica_site WHERE site = $1";
+    FIND_LOG = "SELECT epoch, seq, floor_seq, root, live, gone FROM replica_site WHERE site = $1";
     /// Moves a site's log, if the lease is still ours.
     SAVE_LOG = "UPDATE replica_site SET epoch = $3, seq = $4, floor_seq = $5, root = $6, live = $7, gone = $8 \
         WHERE site = $1 AND lease = $2";
@@ -55,9 +57,6 @@ statements! {
     /// Live rows by rising row number.
     LIVE_ROWS: Walk = "SELECT row_id, seq, body FROM replica_row \
         WHERE site = $1 AND row_id > $2 AND body IS NOT NULL ORDER BY row_id LIMIT $3";
-    /// Live rows that have not changed for a while, by rising row number.
-    RESTING_ROWS: Walk = "SELECT row_id, seq, body FROM replica_row \
-        WHERE site = $1 AND row_id > $2 AND body IS NOT NULL AND updated_at < $3 ORDER BY row_id LIMIT $4";
     /// The newest tombstone from before a time.
     GONE_BEFORE = "SELECT MAX(seq) FROM replica_row WHERE site = $1 AND body IS NULL AND updated_at < $2";
     /// The newest tombstone but so many.
@@ -121,6 +120,14 @@ pub async fn take_lease(
     row.map(|row| u64_at(TAKE_LEASE, &row, 0)).transpose()
 }
 
+/// Whether `owner` may take the lease of `site` at `now`, as far as a look without taking it tells.
+pub async fn is_free(db: &AnyPool, site: &SiteId, owner: &str, now: Timestamp) -> Result<bool, StoreError> {
+    let row = FIND_LEASE.find(db, FIND_LEASE.query().bind(site.as_str())).await?;
+    let Some(row) = row else { return Ok(true) };
+    let (holder, until): (String, i64) = (FIND_LEASE.get(&row, 0)?, FIND_LEASE.get(&row, 1)?);
+    Ok(holder == owner || until < now.0)
+}
+
 /// Holds a lease until `until`; `false` when it is not ours any more.
 pub async fn renew_lease(tx: &mut Tx, site: &SiteId, lease: u64, until: Timestamp) -> Result<bool, StoreError> {
     let query = RENEW_LEASE.query().bind(site.as_str()).bind(lease.cast_signed()).bind(until.0);
@@ -134,8 +141,6 @@ pub struct StoredPlace {
     pub place: Place,
     /// The proof there.
     pub root: Root,
-    /// The number of the lease under which it moves.
-    pub lease: u64,
 }
 
 /// Where the log of `site` stands, if it has one.
@@ -152,7 +157,7 @@ pub async fn find_place(conn: &mut AnyConnection, site: &SiteId) -> Result<Optio
         gone: u64_at(FIND_LOG, &row, 5)?,
         lineage: lineage(conn, site).await?,
     };
-    Ok(Some(StoredPlace { place, root: Root(root), lease: u64_at(FIND_LOG, &row, 6)? }))
+    Ok(Some(StoredPlace { place, root: Root(root) }))
 }
 
 /// The proof that the stored bucket hashes make.
@@ -303,20 +308,6 @@ pub async fn live_rows(
     let after = row.map_or(-1, |row| row.0.cast_signed());
     let query = LIVE_ROWS.query().bind(site.as_str()).bind(after).bind(limit);
     changes(LIVE_ROWS, &LIVE_ROWS.all(conn, query).await?)
-}
-
-/// Up to `limit` live rows after `row` that last changed before `before`, by row.
-pub async fn resting_rows(
-    conn: &mut AnyConnection,
-    site: &SiteId,
-    row: Option<RowId>,
-    before: Timestamp,
-    limit: usize,
-) -> Result<Vec<Change>, StoreError> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let after = row.map_or(-1, |row| row.0.cast_signed());
-    let query = RESTING_ROWS.query().bind(site.as_str()).bind(after).bind(before.0).bind(limit);
-    changes(RESTING_ROWS, &RESTING_ROWS.all(conn, query).await?)
 }
 
 /// The newest tombstone that was made before `before`.

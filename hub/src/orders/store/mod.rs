@@ -6,8 +6,8 @@ mod save;
 
 pub(super) use load::{by_ids, by_keys};
 pub(super) use query::{
-    NewEvent, aged_out, code_hits, events_of, find_id, insert_events, order_rows, orders_of_parcels, parcels_of_site,
-    release, released, rows_by_id, take_off,
+    NewEvent, ReleasedRow, aged_out, code_hits, events_of, find_id, insert_events, order_rows, orders_of_parcels,
+    parcels_of_site, release, released, rows_by_id, take_off,
 };
 pub(super) use save::{Pair, TAIL_CHARS, save};
 

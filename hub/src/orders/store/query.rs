@@ -31,8 +31,6 @@ statements! {
     ORDERS_BY_CODE = "SELECT id, order_code FROM orders WHERE order_code = $1 ORDER BY id DESC LIMIT $2";
     /// Orders whose number has this end.
     ORDERS_BY_TAIL = "SELECT id, order_code FROM orders WHERE code_tail = $1 ORDER BY id DESC LIMIT $2";
-    /// Notes who let a parcel go; the first one stays.
-    RELEASE = "UPDATE parcel SET released_station = $2, released_at = $3 WHERE id = $1 AND released_station IS NULL";
     /// Parcels that stations of a site are told of, by number.
     PARCELS_OF_SITE: Walk = "SELECT id FROM parcel WHERE site = $1 AND on_stations = 1 AND id > $2 ORDER BY id LIMIT $3";
     /// Parcels that have been closed for long and are still on stations.
@@ -87,6 +85,10 @@ rows! {
     /// Who let these parcels go, and where they are.
     RELEASED [0; BIGINT] = "SELECT id, order_id, site, released_station, released_at FROM parcel \
         WHERE id IN (VALUES {rows})";
+    /// Notes who let parcels go; the first one stays.
+    RELEASE [0; BIGINT, TEXT, BIGINT] = "UPDATE parcel \
+        SET released_station = given.column2, released_at = given.column3 FROM (VALUES {rows}) AS given \
+        WHERE parcel.id = given.column1 AND parcel.released_station IS NULL";
     /// Stations are not told of these parcels any more.
     TAKE_OFF [0; BIGINT] = "UPDATE parcel SET on_stations = 0 WHERE id IN (VALUES {rows})";
 }
@@ -270,6 +272,7 @@ pub(in crate::orders) async fn parcels_of_site(
 
 /// A parcel with who let it go, if anybody did.
 pub(in crate::orders) struct ReleasedRow {
+    pub parcel: ParcelId,
     pub order: OrderId,
     pub site: SiteId,
     pub release: Option<Release>,
@@ -283,19 +286,23 @@ pub(in crate::orders) async fn released(
     let mut found = Vec::with_capacity(rows.len());
     for row in &rows {
         let mut columns = Columns::of(row, "RELEASED");
-        let (_parcel, order): (i64, _) = (columns.take()?, OrderId(columns.number()?));
+        let (parcel, order) = (ParcelId(columns.number()?), OrderId(columns.number()?));
         let site = columns.parsed(|text| SiteId::parse(text).ok())?;
         let station = columns.maybe_parsed(|text| StationId::parse(text).ok())?;
         let release = station.zip(columns.maybe_time()?).map(|(station, at)| Release { station, at });
-        found.push(ReleasedRow { order, site, release });
+        found.push(ReleasedRow { parcel, order, site, release });
     }
     Ok(found)
 }
 
-/// Whether this release is the first of its parcel.
-pub(in crate::orders) async fn release(tx: &mut Tx, parcel: ParcelId, release: &Release) -> Result<bool, StoreError> {
-    let query = RELEASE.query().bind(signed(parcel.0)).bind(release.station.as_str()).bind(release.at.0);
-    Ok(RELEASE.run(tx, query).await? == 1)
+/// Notes releases of parcels that were not released yet. Each parcel stands in the list once.
+pub(in crate::orders) async fn release(tx: &mut Tx, releases: &[(ParcelId, Release)]) -> Result<(), StoreError> {
+    RELEASE
+        .write(tx, releases, |query, (parcel, release)| {
+            query.bind(signed(parcel.0)).bind(release.station.as_str()).bind(release.at.0)
+        })
+        .await?;
+    Ok(())
 }
 
 pub(in crate::orders) async fn aged_out(

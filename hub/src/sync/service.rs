@@ -1,0 +1,265 @@
+//! Brings the parts together: broker, connection, inbox, the sites that this hub leads.
+
+use super::desk::{self, Desk};
+use super::feed::Feed;
+use super::guard::Guard;
+use super::inbox::{BIRTHS_MAX, Errand, Inbox, Site, Sites};
+use super::leader::{Leader, Wish};
+use super::mqtt::{Backoff, Config, Event, Link};
+use super::post::Post;
+use super::snapshot::Snapshots;
+use super::{ingest, store};
+use crate::app::App;
+use crate::broker::{Broker, Directory, Embedded, EmbeddedConfig, External};
+use crate::config::BrokerChoice;
+use crate::error::chain;
+use crate::scans;
+use crate::{clock, fleet, orders};
+use anyhow::Context as _;
+use packline_protocol::downlink::{Busy, HelloWanted};
+use packline_protocol::envelope::Sealer;
+use packline_protocol::id::{SiteId, StationId};
+use packline_protocol::topic::{self, Topic, UpStream};
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+
+/// How often sites without a leader are looked for.
+const SEEK_EVERY: Duration = Duration::from_secs(2);
+/// How long a station waits when batches come faster than they can be kept, in milliseconds.
+const WAIT_MS: u32 = 1_000;
+/// How often old things are forgotten, and how many transactions at a time.
+const CLEAN_EVERY: Duration = Duration::from_secs(10 * 60);
+const CLEAN_STEPS: usize = 50;
+/// The folder of snapshots in the data folder.
+const SNAPSHOT_FOLDER: &str = "snapshots";
+
+/// Starts everything that stations need, and says where the embedded broker listens for them.
+pub async fn start(app: &App, parts: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Result<Option<SocketAddr>> {
+    let data = &app.config.data;
+    let guard = Arc::new(Guard::open(data).context("failed to read what was last seen of the change logs")?);
+    let sealer = Arc::new(Sealer::new(app.keys.signing().as_bytes()));
+    let snapshots = Arc::new(Snapshots::open(&data.join(SNAPSHOT_FOLDER), sealer.clone())?);
+    let broker = Arc::new(open_broker(app).await?);
+    let listening = broker.listening();
+    app.fleet.use_broker(&broker);
+    app.fleet.recall(&app.db).await?;
+    app.fleet.reload(&app.db).await?;
+    let filters = [UpStream::Scans, UpStream::Requests, UpStream::Will].map(topic::all_stations).to_vec();
+    let config = Config { access: broker.access().clone(), filters, backoff: Backoff::default() };
+    let (link, events) = Link::open(config);
+    let post = Post::new(app.clone(), sealer, link.publisher());
+    let sites = Sites::default();
+    let (batches, batch_queue) = mpsc::channel(ingest::QUEUE_MAX);
+    let (errands, errand_queue) = mpsc::channel(BIRTHS_MAX);
+    let inbox = Inbox::new(app.clone(), sites.clone(), batches, errands);
+    parts.spawn(listen(app.clone(), link, events, inbox, sites.clone(), broker));
+    parts.spawn(ingest::run(app.clone(), post.clone(), batch_queue));
+    parts.spawn(run_errands(app.clone(), post.clone(), errand_queue));
+    parts.spawn(seek(Seeker { app: app.clone(), post, guard, snapshots, sites }));
+    parts.spawn(fleet::jobs::run(app.clone()));
+    parts.spawn(clean(app.clone()));
+    Ok(listening)
+}
+
+async fn open_broker(app: &App) -> anyhow::Result<Broker> {
+    match &app.config.broker {
+        BrokerChoice::Embedded { listen } => {
+            let started = Embedded::start(EmbeddedConfig::plain(*listen), Arc::new(Directory::default())).await;
+            Ok(Broker::Embedded(started.with_context(|| format!("mqtt_listen is `{listen}`"))?))
+        }
+        BrokerChoice::External { url, user, password_file, ca_file } => {
+            let mut address = url::Url::parse(url).context("broker is no address")?;
+            let user = user.as_deref().context("broker_user is not set; give the hub's user name at the broker")?;
+            let file = password_file.as_deref().context("broker_password_file is not set; give a file")?;
+            let password = std::fs::read_to_string(file)
+                .with_context(|| format!("failed to read broker_password_file `{}`", file.display()))?;
+            let refused = || anyhow::anyhow!("broker takes no user name; give mqtt://HOST:PORT or mqtts://HOST:PORT");
+            address.set_username(user).map_err(|()| refused())?;
+            address.set_password(Some(password.trim_end())).map_err(|()| refused())?;
+            Ok(Broker::External(External::new(address.as_str(), ca_file.as_deref())?))
+        }
+    }
+}
+
+/// Hears the connection until the hub stops, then closes it and the broker.
+async fn listen(
+    app: App,
+    link: Link,
+    mut events: mpsc::Receiver<Event>,
+    inbox: Inbox,
+    sites: Sites,
+    broker: Arc<Broker>,
+) -> anyhow::Result<()> {
+    loop {
+        let event = tokio::select! {
+            event = events.recv() => event,
+            () = app.stopped() => None,
+        };
+        match event {
+            Some(Event::Message { topic, payload }) => inbox.hear(&topic, &payload, clock::moment()),
+            Some(Event::Up { connection }) => {
+                info!(connection, "Connected to the broker");
+                for site in sites.all() {
+                    // A full queue means that its leader is about to say its head anyway.
+                    let _ = site.leader.try_send(Wish::Head);
+                }
+            }
+            Some(Event::Down { connection, why }) if !app.is_stopping() => {
+                warn!(connection, "Lost the connection to the broker: {why}");
+            }
+            Some(Event::Down { .. }) => {}
+            None => break,
+        }
+    }
+    drop(link);
+    // Whoever still talks to it finds it gone.
+    if let Some(broker) = Arc::into_inner(broker) {
+        broker.shutdown().await;
+    }
+    Ok(())
+}
+
+async fn run_errands(
+    app: App,
+    post: Post,
+    mut queue: mpsc::Receiver<(SiteId, StationId, Errand)>,
+) -> anyhow::Result<()> {
+    let mut wanted = 0;
+    loop {
+        let next = tokio::select! {
+            next = queue.recv() => next,
+            () = app.stopped() => None,
+        };
+        let Some((site, station, errand)) = next else { return Ok(()) };
+        let topic = Topic::Answer(site.clone(), station.clone());
+        match errand {
+            Errand::Welcome(hello) => {
+                match scans::actions::welcome(&app.db, &station, &hello, app.clock.now()).await {
+                    Ok(welcome) => post.send(&topic, &welcome).await,
+                    // The station greets again.
+                    Err(error) => warn!(error = %chain(&error), "Failed to welcome station `{station}`"),
+                }
+            }
+            Errand::Wanted => {
+                wanted += 1;
+                post.send(&topic, &HelloWanted { count: wanted }).await;
+            }
+            Errand::Wait => post.send(&topic, &Busy { retry_ms: WAIT_MS }).await,
+            Errand::Hint(hint) => {
+                if let Some(row) = scans::actions::hinted(&station, &site, &hint, app.clock.now())
+                    && app.is_watched()
+                {
+                    app.show("scan", serde_json::json!(row));
+                }
+            }
+        }
+    }
+}
+
+/// Finds sites without a leader and leads them.
+struct Seeker {
+    app: App,
+    post: Post,
+    guard: Arc<Guard>,
+    snapshots: Arc<Snapshots>,
+    sites: Sites,
+}
+
+async fn seek(seeker: Seeker) -> anyhow::Result<()> {
+    let mut led: BTreeSet<SiteId> = BTreeSet::new();
+    let mut leaders: JoinSet<SiteId> = JoinSet::new();
+    loop {
+        if let Err(error) = seeker.lead_free(&mut led, &mut leaders).await {
+            warn!(error = %format!("{error:#}"), "Failed to take the lead of sites");
+        }
+        tokio::select! {
+            () = seeker.app.stopped() => break,
+            () = seeker.app.feed_wake.notified() => seeker.sites.all().iter().for_each(|site| site.wake.notify_one()),
+            Some(ended) = leaders.join_next() => {
+                let site = ended.context("the leader of a site broke")?;
+                seeker.sites.remove(&site);
+                led.remove(&site);
+            }
+            () = tokio::time::sleep(SEEK_EVERY) => {}
+        }
+    }
+    while leaders.join_next().await.is_some() {}
+    Ok(())
+}
+
+impl Seeker {
+    async fn lead_free(&self, led: &mut BTreeSet<SiteId>, leaders: &mut JoinSet<SiteId>) -> anyhow::Result<()> {
+        for site in self.known().await? {
+            if led.contains(&site) {
+                continue;
+            }
+            let (now, owner) = (self.app.clock.now(), self.guard.instance());
+            if !store::is_free(self.app.db.read(), &site, &owner, now).await? {
+                continue;
+            }
+            if let Some(feed) = Feed::lead(&self.app.db, &site, &owner, self.guard.seen(&site), now).await? {
+                self.lead(feed, leaders);
+                led.insert(site);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sites that are there, and those whose parcels were marked before anybody made them.
+    async fn known(&self) -> anyhow::Result<BTreeSet<SiteId>> {
+        let sites = fleet::actions::sites(&self.app.db).await?;
+        let mut known: BTreeSet<SiteId> = sites.into_iter().map(|site| site.site).collect();
+        let mut at = None;
+        while let Some(site) = store::next_marked_site(self.app.db.read(), at.as_ref()).await? {
+            known.insert(site.clone());
+            at = Some(site);
+        }
+        Ok(known)
+    }
+
+    fn lead(&self, feed: Feed, leaders: &mut JoinSet<SiteId>) {
+        let name = feed.site().clone();
+        let (asks, questions) = mpsc::channel(desk::QUEUE_MAX);
+        let (wishes, granted) = mpsc::channel(16);
+        let wake = Arc::new(Notify::new());
+        wake.notify_one();
+        let site = Site { desk: asks, leader: wishes.clone(), wake: wake.clone() };
+        self.sites.put(name.clone(), site);
+        let desk = Desk::new(self.app.clone(), self.post.clone(), name, self.snapshots.clone(), wishes);
+        let leader = Leader::new(self.app.clone(), self.post.clone(), self.guard.clone(), feed);
+        leaders.spawn(async move {
+            let desk = tokio::spawn(desk.run(questions));
+            let site = leader.run(wake, granted).await;
+            desk.abort();
+            site
+        });
+    }
+}
+
+/// Forgets what is over: parcels that stations need no more, records beyond their time.
+async fn clean(app: App) -> anyhow::Result<()> {
+    loop {
+        if let Err(error) = orders::actions::retire_parcels(&app).await {
+            warn!(error = %chain(&error), "Failed to take old parcels off the stations");
+        }
+        for _ in 0..CLEAN_STEPS {
+            match scans::actions::forget_old(&app.db, app.clock.now()).await {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) => {
+                    warn!(error = %chain(&error), "Failed to forget old scan records");
+                    break;
+                }
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(CLEAN_EVERY) => {}
+            () = app.stopped() => return Ok(()),
+        }
+    }
+}
