@@ -4,11 +4,21 @@
 //! databases are the ones a site would run. The demo, the benchmarks and the stories stand on it.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod api;
 pub mod bench;
 pub mod clock;
+pub mod dice;
 pub mod hub;
+pub mod journals;
+pub mod kills;
+pub mod mosquitto;
+pub mod packer;
 pub mod postgres;
 pub mod program;
+pub mod sample;
 pub mod scanner;
 pub mod station;
+pub mod story;
+pub mod watch;
 pub mod wire;
+pub mod world;

@@ -8,6 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Which program a process is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +34,34 @@ pub fn role_of(args: &[OsString]) -> Option<(Role, Vec<OsString>)> {
     let role = [Role::Hub, Role::Edge].into_iter().find(|role| OsStr::new(role.word()) == word)?;
     let name = OsString::from(format!("packline-{}", role.word()));
     Some((role, std::iter::once(name).chain(args[2..].iter().cloned()).collect()))
+}
+
+/// Ties this process to the one that started it: when that one is killed, this one goes too.
+pub fn end_with_parent() {
+    // Only a convenience: whoever starts a role stops it as well.
+    let _ = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL);
+}
+
+/// A loopback port that nobody listened on a moment ago.
+pub fn free_port() -> Result<u16> {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").context("failed to find a free port")?;
+    Ok(listener.local_addr()?.port())
+}
+
+/// A handle by which anybody can pull a program's plug, at any moment of its life and of the lives after it.
+#[derive(Debug, Clone, Default)]
+pub struct Lifeline(Arc<Mutex<Option<Pid>>>);
+
+impl Lifeline {
+    /// SIGKILL, if the program runs; says whether it did.
+    pub fn cut(&self) -> bool {
+        // While the lock is held nobody collects the process, so the number is still its own.
+        self.hold().take().is_some_and(|pid| kill(pid, Signal::SIGKILL).is_ok())
+    }
+
+    fn hold(&self) -> MutexGuard<'_, Option<Pid>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The executable that plays roles, and how to run stations built for another machine.
@@ -74,12 +103,20 @@ impl Programs {
     }
 
     /// Starts a program; what it prints goes to `log`.
-    pub fn start(&self, role: Role, args: &[&OsStr], env: &[(&str, &str)], log: &Path) -> Result<Program> {
+    pub fn start(
+        &self,
+        role: Role,
+        args: &[&OsStr],
+        env: &[(&str, &str)],
+        log: &Path,
+        lifeline: &Lifeline,
+    ) -> Result<Program> {
         let out = File::options()
             .create(true)
             .append(true)
             .open(log)
             .with_context(|| format!("failed to open {}", log.display()))?;
+        let mut held = lifeline.hold();
         let child = self
             .command(role)
             .args(args)
@@ -89,7 +126,8 @@ impl Programs {
             .stderr(out)
             .spawn()
             .with_context(|| format!("failed to start the {}", role.word()))?;
-        Ok(Program { role, child, log: log.to_owned() })
+        *held = Some(Pid::from_raw(i32::try_from(child.id())?));
+        Ok(Program { role, child, log: log.to_owned(), lifeline: lifeline.clone() })
     }
 
     /// Runs a program to its end; its standard output, or an error with everything it said.
@@ -109,12 +147,35 @@ pub struct Program {
     role: Role,
     child: Child,
     log: PathBuf,
+    lifeline: Lifeline,
 }
 
 impl Program {
     /// Its process number.
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.ended(), Ok(None))
+    }
+
+    /// The line may already hold the program's next life.
+    fn let_go(&self, held: &mut Option<Pid>) {
+        if held.is_some_and(|pid| u32::try_from(pid.as_raw()) == Ok(self.child.id())) {
+            *held = None;
+        }
+    }
+
+    /// How it ended, if it did.
+    fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        let mut held = self.lifeline.hold();
+        let ended = self.child.try_wait().context("failed to ask whether a program ended")?;
+        if ended.is_some() {
+            self.let_go(&mut held);
+        }
+        Ok(ended)
     }
 
     /// What it printed.
@@ -126,7 +187,7 @@ impl Program {
     pub async fn ready(&mut self, file: &Path) -> Result<serde_json::Value> {
         let what = format!("the {} to be ready", self.role.word());
         let answer = until(&what, async || {
-            if let Some(status) = self.child.try_wait()? {
+            if let Some(status) = self.ended()? {
                 bail!("the {} ended with {status} before it was ready:\n{}", self.role.word(), tail(&self.log()));
             }
             let text = std::fs::read(file).unwrap_or_default();
@@ -139,6 +200,8 @@ impl Program {
 
     /// Pulls the plug: SIGKILL, and waits until it is gone.
     pub fn kill(&mut self) -> Result<()> {
+        let mut held = self.lifeline.hold();
+        self.let_go(&mut held);
         // A process that has just ended by itself is gone as well.
         let _ = self.child.kill();
         self.child.wait().context("failed to wait for a killed program")?;
@@ -149,7 +212,7 @@ impl Program {
     pub async fn stop(mut self) -> Result<ExitStatus> {
         kill(Pid::from_raw(i32::try_from(self.child.id())?), Signal::SIGTERM)?;
         let what = format!("the {} to stop", self.role.word());
-        until(&what, async || Ok(self.child.try_wait()?)).await
+        until(&what, async || self.ended()).await
     }
 }
 

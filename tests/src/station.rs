@@ -1,7 +1,9 @@
 //! A station as a process: enrolled, with scanners on serial lines and a cable that can be cut.
 
-use crate::hub::{Hub, LOG, text};
-use crate::program::{Program, Programs, Role};
+use crate::api::text;
+use crate::clock::{self, until};
+use crate::hub::{Hub, LOG};
+use crate::program::{Lifeline, Program, Programs, Role};
 use crate::scanner::Scanner;
 use crate::wire::Wire;
 use anyhow::{Context, Result};
@@ -9,6 +11,10 @@ use serde_json::Value;
 use std::ffi::OsStr;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// A hand takes longer than this from one scan to the next; faster is a burst (the station's own limit is 150 ms).
+const HAND: Duration = Duration::from_millis(170);
 
 /// What a station is made of.
 #[derive(Debug, Clone)]
@@ -45,10 +51,13 @@ pub struct Station {
     folder: PathBuf,
     programs: Programs,
     program: Option<Program>,
+    lifeline: Lifeline,
     /// Its scanners.
     pub scanners: Vec<Scanner>,
     /// Its cable to the broker.
     pub wire: Wire,
+    /// When each scanner last read something.
+    scanned: Vec<Option<Instant>>,
     panel: String,
     client: reqwest::Client,
 }
@@ -65,15 +74,17 @@ impl Station {
     pub async fn enrolled(programs: &Programs, hub: &Hub, folder: &Path, plan: StationPlan) -> Result<Station> {
         let folder = folder.join(&plan.name);
         std::fs::create_dir_all(folder.join("state"))?;
-        let wire = Wire::to(hub.mqtt_address()?).await?;
+        let wire = Wire::to(hub.mqtt_address()).await?;
         let scanners =
             (1..=plan.scanners).map(|n| Scanner::plug_in(folder.join(format!("gun-{n}")))).collect::<Result<_>>()?;
         let client = reqwest::Client::builder().no_proxy().build()?;
         let station = Station {
+            scanned: vec![None; plan.scanners],
             plan,
             folder,
             programs: programs.clone(),
             program: None,
+            lifeline: Lifeline::default(),
             scanners,
             wire,
             panel: String::new(),
@@ -104,8 +115,13 @@ impl Station {
         self.program.as_mut().context("the station is off")
     }
 
-    /// Starts its program.
+    /// Starts its program and waits until it has its scanners.
+    ///
+    /// They get new ports: a pseudo-terminal stays reserved for a program that was killed, which a real port does not.
     pub async fn boot(&mut self) -> Result<()> {
+        for scanner in &mut self.scanners {
+            scanner.replug()?;
+        }
         let ready_file = self.folder.join("ready.json");
         let _ = std::fs::remove_file(&ready_file);
         let (config, state) = (self.folder.join("edge.toml"), self.state());
@@ -119,10 +135,59 @@ impl Station {
             ready_file.as_ref(),
         ];
         let log = self.folder.join("log");
-        let mut program = self.programs.start(Role::Edge, &args, &[("PACKLINE_LOG", LOG)], &log)?;
-        self.panel = text(&program.ready(&ready_file).await?, "panel")?;
+        let mut program = self.programs.start(Role::Edge, &args, &[("PACKLINE_LOG", LOG)], &log, &self.lifeline)?;
+        self.panel = format!("http://{}", text(&program.ready(&ready_file).await?, "panel")?);
         self.program = Some(program);
-        Ok(())
+        self.plugged_in().await
+    }
+
+    /// Waits until every scanner is online.
+    pub async fn plugged_in(&self) -> Result<()> {
+        let what = format!("the scanners of {} to be online", self.plan.name);
+        let online = |view: &Value| {
+            let scanners = view["scanners"].as_array().map(Vec::as_slice).unwrap_or_default();
+            scanners.len() == self.scanners.len() && scanners.iter().all(|scanner| scanner["online"] == true)
+        };
+        until(&what, async || Ok(online(&self.view().await?).then_some(()))).await
+    }
+
+    /// Reads a code with a scanner, no faster than a hand does.
+    pub async fn pull_trigger(&mut self, gun: usize, code: &str) -> Result<()> {
+        if let Some(rest) = self.scanned[gun].and_then(|at| HAND.checked_sub(at.elapsed())) {
+            tokio::time::sleep(rest).await;
+        }
+        self.scanned[gun] = Some(clock::instant());
+        self.scanners[gun].scan(code)
+    }
+
+    /// A handle by which its plug can be pulled, now and in later lives.
+    pub fn lifeline(&self) -> &Lifeline {
+        &self.lifeline
+    }
+
+    /// Whether its program runs.
+    pub fn is_running(&mut self) -> bool {
+        self.program.as_mut().is_some_and(Program::is_running)
+    }
+
+    /// Cuts its cable and waits until it has noticed.
+    pub async fn cut_off(&self) -> Result<()> {
+        self.wire.cut();
+        let what = format!("{} to notice the cut", self.plan.name);
+        until(&what, async || Ok((self.view().await?["link"]["up"] == false).then_some(()))).await
+    }
+
+    /// Mends its cable and waits until it is back on the link.
+    pub async fn reconnect(&self) -> Result<()> {
+        self.wire.mend();
+        let what = format!("{} to come back", self.plan.name);
+        until(&what, async || Ok((self.view().await?["link"]["up"] == true).then_some(()))).await
+    }
+
+    /// Waits until its facts are fresh enough to release on.
+    pub async fn is_fresh(&self) -> Result<()> {
+        let what = format!("{} to hear the hub", self.plan.name);
+        until(&what, async || Ok((self.view().await?["stale"] == false).then_some(()))).await
     }
 
     /// Pulls the plug.
@@ -155,7 +220,8 @@ impl Station {
 
     fn configure(&self) -> Result<()> {
         // Top-level keys come before the tables, or TOML would read them as a scanner's.
-        let mut config = format!("{}\npanel_listen = \"{}\"\n", self.plan.config, self.plan.panel);
+        let (panel, cable) = (&self.plan.panel, self.wire.address());
+        let mut config = format!("{}\npanel_listen = \"{panel}\"\nmqtt = \"mqtt://{cable}\"\n", self.plan.config);
         for (n, scanner) in self.scanners.iter().enumerate() {
             let path = scanner.path().display();
             write!(config, "\n[[scanner]]\nid = \"gun-{}\"\nkind = \"serial\"\npath = \"{path}\"\n", n + 1)?;
@@ -163,23 +229,24 @@ impl Station {
         std::fs::write(self.folder.join("edge.toml"), config).context("failed to write the station's configuration")
     }
 
-    /// Enrols, and then lets the credential point at the cable instead of the broker itself.
     async fn enroll(&self, hub: &Hub) -> Result<()> {
-        let token = hub.add_station(&self.plan.site, &self.plan.name).await?;
+        let token = hub.api().add_station(&self.plan.site, &self.plan.name).await?;
+        self.enroll_with(hub.url(), &token)
+    }
+
+    /// Enrols with this token, as whoever sets the station up would.
+    pub fn enroll_with(&self, hub: &str, token: &str) -> Result<()> {
         let state = self.state();
-        let args: [&OsStr; 7] = [
+        let words: [&OsStr; 7] = [
             "enroll".as_ref(),
             "--hub".as_ref(),
-            hub.url().as_ref(),
+            hub.as_ref(),
             "--token".as_ref(),
             token.as_ref(),
             "--state".as_ref(),
             state.as_ref(),
         ];
-        self.programs.run(Role::Edge, &args, &[])?;
-        let file = state.join("station.json");
-        let mut credential: Value = serde_json::from_slice(&std::fs::read(&file)?)?;
-        credential["mqtt_url"] = format!("mqtt://{}", self.wire.address()).into();
-        std::fs::write(&file, serde_json::to_vec_pretty(&credential)?).context("failed to re-wire the station")
+        self.programs.run(Role::Edge, &words, &[])?;
+        Ok(())
     }
 }
