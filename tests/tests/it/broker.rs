@@ -1,6 +1,7 @@
 //! What hub and stations expect of a broker, held against the embedded one and against Mosquitto.
 
 mod kit;
+mod odd;
 mod own;
 mod tls;
 
