@@ -353,7 +353,7 @@ fn listener(address: SocketAddr) -> rmqtt::Result<Listener> {
         .max_handshaking_limit(128)
         .max_connections(20_000)
         .handshake_timeout(Duration::from_secs(10))
-        .send_timeout(Duration::from_secs(10))
+        .send_timeout(Duration::from_secs(5))
         .message_retry_interval(Duration::from_secs(60))
         .message_expiry_interval(Duration::ZERO)
         .session_expiry_interval(Duration::ZERO)

@@ -43,7 +43,7 @@ pub struct Counters {
     pub refused_publishes: AtomicU64,
     /// Subscriptions refused because of their topic.
     pub refused_subscribes: AtomicU64,
-    /// Messages the broker dropped, mostly for subscribers that read too slowly.
+    /// Messages dropped on the way to a subscriber, mostly because it reads too slowly.
     pub dropped_messages: AtomicU64,
     /// How often the broker was started anew after it ended or stopped answering.
     pub restarts: AtomicU64,
@@ -180,7 +180,7 @@ impl Handler for Doorkeeper {
             Parameter::MessagePublishCheckAcl(session, publish) => {
                 HookResult::PublishAclResult(self.publish(&session.id, publish))
             }
-            Parameter::MessageDropped(..) => {
+            Parameter::MessageDropped(Some(_subscriber), ..) => {
                 self.counters.dropped_messages.fetch_add(1, Ordering::Relaxed);
                 return (true, answer);
             }
