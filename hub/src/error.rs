@@ -84,6 +84,8 @@ pub struct Error {
     pub kind: Kind,
     /// What was attempted and on what, for people; nothing secret or personal.
     pub message: String,
+    /// Each value that is not acceptable, when the request has several.
+    pub details: Vec<Detail>,
     cause: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -93,7 +95,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error without a cause.
     pub fn new(kind: Kind, message: impl Into<String>) -> Error {
-        Error { kind, message: message.into(), cause: None }
+        Error { kind, message: message.into(), details: Vec::new(), cause: None }
     }
 
     /// There is no such thing.
@@ -109,6 +111,12 @@ impl Error {
     /// A fault of the hub; the cause is logged and never shown.
     pub fn internal(message: impl Into<String>, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
         Error::new(Kind::Internal, message).because(cause)
+    }
+
+    /// This error with each value that is not acceptable.
+    pub fn with(mut self, details: impl IntoIterator<Item = Detail>) -> Error {
+        self.details.extend(details);
+        self
     }
 
     /// This error with what caused it.
@@ -130,6 +138,17 @@ impl StdError for Error {
     }
 }
 
+/// One value of a request that is not acceptable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct Detail {
+    /// Where it stands, for example `orders[3].lines[0].quantity`.
+    pub field: String,
+    /// What was given, cut short.
+    pub given: String,
+    /// What is accepted.
+    pub accepted: String,
+}
+
 /// The body of every error answer: RFC 9457, `application/problem+json`.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Problem {
@@ -144,6 +163,9 @@ pub struct Problem {
     pub detail: String,
     /// The kind of error as a stable word, for programs.
     pub code: &'static str,
+    /// Each value that is not acceptable.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<Detail>,
 }
 
 impl IntoResponse for Error {
@@ -158,6 +180,7 @@ impl IntoResponse for Error {
             status: status.as_u16(),
             detail: self.message,
             code: self.kind.code(),
+            errors: self.details,
         };
         let mut response = (status, Json(problem)).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

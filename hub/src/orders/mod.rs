@@ -18,6 +18,7 @@ pub mod money;
 pub mod pages;
 mod settle;
 pub(crate) mod store;
+pub mod synonyms;
 #[cfg(test)]
 mod tests;
 pub mod when;
