@@ -96,7 +96,8 @@ pub(super) fn empty(disk: &dyn Disk, settings: &Settings, why: String) -> Result
 fn begin(disk: &dyn Disk, settings: &Settings) -> Result<Store, ReplicaError> {
     let file = disk.open(TMP, true).map_err(blocked("create", TMP))?;
     let database = create(file, settings)?;
-    write(&database, "create", |transaction| save(transaction, &State::default()))?;
+    let root = Proof::empty(&settings.site).root(Epoch(0), Seq(0));
+    write(&database, "create", |transaction| save(transaction, &State { root, ..State::default() }))?;
     finish(disk, database, TMP)?;
     reopen(disk, settings)
 }
