@@ -61,7 +61,10 @@ function counts({ release, ask, stop }) {
 
 function drawAlarms(alarms) {
   find("alarms").hidden = alarms.length === 0;
-  const item = ({ key, text }) => make("li", {}, translated("alarm", key, text));
+  const item = ({ key, text }) => {
+    const own = translated("alarm", key, text);
+    return make("li", {}, own, ...(own === text ? [] : [" ", make("small", { lang: "en" }, text)]));
+  };
   renew(find("alarms"), alarms.map(item));
 }
 

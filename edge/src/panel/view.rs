@@ -357,3 +357,131 @@ fn alarms(view: &PanelView) -> Vec<&Alarm> {
     let own = |key: &str| view.alarms.iter().any(|alarm| alarm.key == key);
     view.alarms.iter().chain(view.link.alarms.iter().filter(|alarm| !own(&alarm.key))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::station::Sentences;
+    use packline_protocol::facts::FactsDigest;
+    use packline_protocol::id::Epoch;
+    use packline_protocol::proof::Root;
+    use serde_json::{Value, json};
+
+    fn view() -> PanelView {
+        PanelView {
+            version: 7,
+            moment: Moment(1_000),
+            boot: "9".to_owned(),
+            station: StationId::parse("line-1").unwrap(),
+            site: SiteId::parse("east").unwrap(),
+            site_title: String::new(),
+            answer: None,
+            recent: Vec::new(),
+            notice: None,
+            language: Language::Zh,
+            scanners: Vec::new(),
+            link: crate::station::LinkView::default(),
+            replica: ReplicaState::default(),
+            revision: Revision(3),
+            age_ms: Some(40),
+            stale: false,
+            journal_to: ScanSeq(12),
+            journal_acked: ScanSeq(10),
+            backlog: 2,
+            journal_percent: 1,
+            alarms: Vec::new(),
+            counts: Counts::default(),
+            wall: Timestamp(5_000),
+            wall_trusted: true,
+        }
+    }
+
+    fn answer(number: u64, stage: Stage) -> Answer {
+        let say = |text: &str| Sentences { sentence: text.to_owned(), action: "act", clears: "clear" };
+        Answer {
+            number,
+            seq: None,
+            scanner: ScannerId::parse("gun").unwrap(),
+            at: Timestamp(3_500),
+            code: "SF-0900-12 34".to_owned(),
+            class: CodeClass::Parcel,
+            stage,
+            outcome: Outcome::Release,
+            reasons: vec![ReasonShown { code: "stale", about: String::new(), zh: say("旧"), en: say("old") }],
+            repeat: false,
+            acknowledged: false,
+            parcel: None,
+            facts: FactsDigest([0; 16]),
+            revision: Revision(3),
+            position: Seq(5),
+            age_ms: None,
+        }
+    }
+
+    fn picture(view: &PanelView) -> Value {
+        serde_json::to_value(PictureShown::new(view, Moment(1_250))).unwrap()
+    }
+
+    #[test]
+    fn an_answer_that_waits_for_its_record_says_nothing_that_could_be_shown_green() {
+        let mut view = view();
+        view.answer = Some(answer(1, Stage::Waiting));
+        view.recent = vec![answer(1, Stage::Waiting)];
+        let shown = picture(&view);
+        assert!(shown["answer"]["outcome"].is_null() && shown["recent"][0]["outcome"].is_null(), "{shown}");
+        assert!(!shown["answer"].to_string().contains("release"), "{shown}");
+        view.answer = Some(answer(1, Stage::Said));
+        assert_eq!(picture(&view)["answer"]["outcome"], "release");
+    }
+
+    #[test]
+    fn a_picture_says_how_long_ago_the_station_spoke_and_the_scan_was() {
+        let mut view = view();
+        view.answer = Some(answer(1, Stage::Said));
+        let shown = picture(&view);
+        assert_eq!((&shown["silent_ms"], &shown["answer"]["scanned_ms"]), (&json!(250), &json!(1_500)));
+        view.wall = Timestamp(1);
+        assert_eq!(picture(&view)["answer"]["scanned_ms"], 0, "a clock that was set back");
+    }
+
+    #[test]
+    fn the_last_ten_answers_are_listed() {
+        let mut view = view();
+        view.recent = (1..=15).rev().map(|number| answer(number, Stage::Said)).collect();
+        let shown = picture(&view);
+        let numbers: Vec<u64> =
+            shown["recent"].as_array().unwrap().iter().filter_map(|a| a["number"].as_u64()).collect();
+        assert_eq!(numbers, [15, 14, 13, 12, 11, 10, 9, 8, 7, 6]);
+    }
+
+    #[test]
+    fn what_a_browser_would_round_is_text() {
+        let replica = ReplicaState { epoch: Epoch(u64::MAX - 1), seq: Seq(9), root: Root([0xab; 16]), rows: 4 };
+        let shown = serde_json::to_value(ReplicaShown::new(&replica)).unwrap();
+        assert_eq!(shown, json!({"epoch": "fffffffffffffffe", "seq": 9, "root": "ab".repeat(16), "rows": 4}));
+    }
+
+    #[test]
+    fn an_alarm_of_station_and_link_is_shown_once() {
+        let alarm = |key: &str, text: &str| Alarm { key: key.to_owned(), text: text.to_owned() };
+        let mut view = view();
+        view.alarms = vec![alarm("twin", "station's words")];
+        view.link.alarms = vec![alarm("twin", "link's words"), alarm("stuck", "nothing moves")];
+        let keys: Vec<_> = alarms(&view).into_iter().map(|alarm| (alarm.key.as_str(), alarm.text.as_str())).collect();
+        assert_eq!(keys, [("twin", "station's words"), ("stuck", "nothing moves")]);
+    }
+
+    #[test]
+    fn the_last_four_are_what_people_compare_by_eye() {
+        for (code, last) in [
+            ("SF0900000001234", "1234"),
+            ("SF-0900-12 34", "1234"),
+            ("(01)04006381333931)", "3931"),
+            ("A7", "A7"),
+            ("", ""),
+            ("工位七八九", "位七八九"),
+        ] {
+            assert_eq!(digits(code), last, "{code}");
+        }
+    }
+}
