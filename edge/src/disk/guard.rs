@@ -16,7 +16,11 @@ pub fn guarded<T>(step: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, re
 /// or another process that holds the file are no damage; a sector that cannot be read is.
 pub fn is_damage(error: &redb::Error) -> bool {
     match error {
-        redb::Error::Io(cause) => cause.raw_os_error() == Some(EIO) || cause.kind() == ErrorKind::UnexpectedEof,
+        redb::Error::Io(cause) => {
+            // "Invalid data" is what redb says of a file that is none of its own.
+            let content = matches!(cause.kind(), ErrorKind::UnexpectedEof | ErrorKind::InvalidData);
+            content || cause.raw_os_error() == Some(EIO)
+        }
         redb::Error::DatabaseAlreadyOpen | redb::Error::DatabaseClosed | redb::Error::PreviousIo => false,
         _ => true,
     }

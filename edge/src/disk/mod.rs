@@ -3,6 +3,7 @@
 //! Both stores are redb files. They go through [`Disk`] so that a simulation can lose what was not synced, tear a
 //! write, or fill up. Nothing here knows what the files hold.
 
+pub mod fault;
 mod guard;
 mod real;
 

@@ -143,6 +143,9 @@ pub enum JournalError {
     /// What is in the file cannot be.
     #[error("the journal is damaged: {0}")]
     Damaged(String),
+    /// It cannot be written.
+    #[error(transparent)]
+    Write(AppendError),
     /// The journal is closed, or being opened again after a failure of the disk.
     #[error("the journal is not open")]
     NotOpen,

@@ -16,6 +16,10 @@ use tracing::{error, warn};
 
 pub(super) const FILE: &str = "journal.redb";
 const TMP: &str = "journal.redb.tmp";
+/// Space kept for the moment when the disk is full: a journal can then be written anew without what the hub has.
+const RESERVE: &str = "journal.reserve";
+/// A new file takes a megabyte while it is written.
+const RESERVE_BYTES: u64 = 2 << 20;
 /// Redb's share of memory: the few pages that a commit touches, and those that the link reads.
 const CACHE_BYTES: usize = 1 << 20;
 /// How many records at the end are checked against the chain at every start.
@@ -97,6 +101,7 @@ fn blocked(attempt: &'static str) -> impl Fn(std::io::Error) -> JournalError {
 /// Opens the journal, or begins one.
 pub(super) fn open(disk: &dyn Disk, birth: Birth) -> Result<(Database, State, Opened), JournalError> {
     disk.remove(TMP).map_err(blocked("remove the unfinished part of"))?;
+    reserve(disk);
     if !disk.exists(FILE).map_err(blocked("find"))? {
         create(disk, &State::new(birth.epoch), std::iter::empty())?;
         return Ok(take(open_file(disk))?.with(Opened::New));
@@ -125,6 +130,24 @@ fn take(opened: Result<OpenFile, Trouble>) -> Result<OpenFile, JournalError> {
         Trouble::Damaged(why) => JournalError::Damaged(why),
         Trouble::Blocked(error) => error,
     })
+}
+
+/// Lays space aside, if there is any.
+pub(super) fn reserve(disk: &dyn Disk) {
+    let reserved = disk.open(RESERVE, true).and_then(|file| {
+        let done = if file.len()? < RESERVE_BYTES { file.set_len(RESERVE_BYTES) } else { Ok(()) };
+        done.and(file.close())
+    });
+    if let Err(error) = reserved {
+        warn!(%error, "No space could be laid aside for a full disk");
+    }
+}
+
+/// Gives the space back for use.
+pub(super) fn release_reserve(disk: &dyn Disk) {
+    if let Err(error) = disk.remove(RESERVE) {
+        warn!(%error, "The space laid aside could not be used");
+    }
 }
 
 /// Opens the file again after the disk failed under it.
@@ -202,7 +225,11 @@ pub(super) fn create(
 ) -> Result<(), JournalError> {
     disk.remove(TMP).map_err(blocked("remove the unfinished part of"))?;
     let file = disk.open(TMP, true).map_err(blocked("create"))?;
-    fill(file, state, rows)?;
+    if let Err(error) = fill(file, state, rows) {
+        // On a full disk what is there of it takes the space that others need.
+        let _ = disk.remove(TMP);
+        return Err(error);
+    }
     let file = disk.open(TMP, false).map_err(blocked("open"))?;
     file.sync_data().map_err(blocked("sync"))?;
     file.close().map_err(blocked("close"))?;

@@ -108,8 +108,8 @@ fn each_row(file: &File, mut found: impl FnMut(u64, Row<'_>)) {
 
 /// Where the magic stands.
 fn starts(bytes: &[u8]) -> impl Iterator<Item = usize> {
-    let found = bytes.windows(MAGIC.len()).enumerate().filter(|(_, window)| *window == MAGIC);
-    found.map(|(at, _)| at)
+    let first = bytes.iter().enumerate().filter(|(_, byte)| **byte == MAGIC[0]);
+    first.map(|(at, _)| at).filter(|at| bytes.get(*at..at + MAGIC.len()) == Some(&MAGIC))
 }
 
 fn read_around_bad_sectors(file: &File, start: u64, bytes: &mut [u8]) {

@@ -6,9 +6,9 @@ use crate::disk::{Disk, guarded, is_full};
 use packline_protocol::id::ScanSeq;
 use packline_protocol::record::{ChainLink, ScanRecord};
 use packline_protocol::time::{Moment, Now};
-use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable};
+use redb::{AccessGuard, Database, ReadTransaction, ReadableDatabase, ReadableTable};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use tracing::{error, info, warn};
+use tracing::{error, warn};
 
 /// Records deleted at once, so that a scan never waits long behind it.
 const PRUNE_MAX: usize = 256;
@@ -59,7 +59,7 @@ impl Store {
     pub fn append(&self, entries: &[Entry]) -> Result<ScanSeq, AppendError> {
         let mut writer = lock(&self.writer);
         let moment = entries.first().map(|entry| entry.moment).unwrap_or_default();
-        self.open_again(&mut writer, moment)?;
+        self.ready(&mut writer, moment)?;
         let mut state = *lock(&self.state);
         let first = ScanSeq(state.newest.0 + 1);
         let rows = number(&mut state, entries)?;
@@ -126,19 +126,29 @@ impl Store {
     /// Deletes a small batch of records that need not be kept; answers how many.
     pub fn prune(&self, now: Now) -> Result<usize, JournalError> {
         let mut writer = lock(&self.writer);
+        self.ready(&mut writer, now.moment).map_err(JournalError::Write)?;
         let state = *lock(&self.state);
         let last = self.spare(&state, now)?.0.min(state.oldest.0 + PRUNE_MAX as u64 - 1);
         if last < state.oldest.0 {
             return Ok(0);
         }
-        let gone = self.write(|database| delete(database, &state, last)).map_err(|error| {
-            let failed = self.failed(&mut writer, now.moment, error);
-            JournalError::Damaged(failed.to_string())
-        })?;
-        let mut current = lock(&self.state);
-        current.oldest = ScanSeq(last + 1);
-        current.gone = gone;
-        Ok(usize::try_from(last + 1 - state.oldest.0).unwrap_or(usize::MAX))
+        let count = usize::try_from(last + 1 - state.oldest.0).unwrap_or(usize::MAX);
+        match self.write(|database| delete(database, &state, last)) {
+            Ok(gone) => {
+                let mut current = lock(&self.state);
+                (current.oldest, current.gone) = (ScanSeq(last + 1), gone);
+                Ok(count)
+            }
+            Err(error) => match self.failed(&mut writer, now.moment, error) {
+                // Deleting takes space too; a new file with the rest takes less than the old one.
+                AppendError::Full(_) => {
+                    self.rewrite(ScanSeq(last + 1))?;
+                    writer.failure = None;
+                    Ok(count)
+                }
+                error => Err(JournalError::Write(error)),
+            },
+        }
     }
 
     /// Checks every record against the chain; answers how many there are.
@@ -209,34 +219,78 @@ impl Store {
 
     /// After any failure the handle is not used again: what it believes and what the disk holds may differ.
     fn failed(&self, writer: &mut Writer, moment: Moment, error: redb::Error) -> AppendError {
-        self.drop_database();
         let error = match &error {
             redb::Error::Io(cause) if is_full(cause) => AppendError::Full(cause.to_string()),
             other => AppendError::Broken(other.to_string()),
         };
         error!(%error, "The journal cannot be written");
         writer.failure = Some(Failure { error: error.clone(), tried: moment });
+        self.drop_database();
+        // What is there can still be read and sent.
+        if let Err(error) = self.reopen() {
+            warn!(%error, "The journal does not open");
+        }
         error
     }
 
-    fn open_again(&self, writer: &mut Writer, moment: Moment) -> Result<(), AppendError> {
+    /// Whether to try again: not at every scan, since each attempt on a failing disk takes its time.
+    fn ready(&self, writer: &mut Writer, moment: Moment) -> Result<(), AppendError> {
         let Some(failure) = &mut writer.failure else { return Ok(()) };
         if failure.error == AppendError::Closed || moment.since_ms(failure.tried) < REOPEN_MS {
             return Err(failure.error.clone());
         }
         failure.tried = moment;
-        match open::reopen(&*self.disk) {
-            Ok((database, state)) => {
-                info!(newest = state.newest.0, "The journal is open again");
-                self.take_over(database, state);
-                writer.failure = None;
-                Ok(())
-            }
-            Err(error) => {
-                warn!(%error, "The journal still does not open");
-                Err(failure.error.clone())
-            }
+        if let Err(error) = self.reopen() {
+            warn!(%error, "The journal still does not open");
+            return Err(failure.error.clone());
         }
+        // A sync that failed may have left the system believing that its pages are on the disk: write them all anew.
+        let broken = matches!(failure.error, AppendError::Broken(_));
+        if broken && let Err(error) = self.rewrite(ScanSeq(0)) {
+            warn!(%error, "The journal cannot be written anew");
+            return Err(failure.error.clone());
+        }
+        writer.failure = None;
+        Ok(())
+    }
+
+    /// Writes a new file with the records from `from` on and puts it in the place of the old one.
+    fn rewrite(&self, from: ScanSeq) -> Result<(), JournalError> {
+        let state = *lock(&self.state);
+        open::release_reserve(&*self.disk);
+        let written = open::create(&*self.disk, &state, self.rows(from.max(state.oldest), state)?);
+        if written.is_ok() {
+            self.drop_database();
+        }
+        let opened = self.reopen();
+        open::reserve(&*self.disk);
+        written.and(opened)
+    }
+
+    /// The rows from `from` on as they lie in the file.
+    fn rows(
+        &self,
+        from: ScanSeq,
+        state: State,
+    ) -> Result<impl Iterator<Item = Result<(u64, Vec<u8>), JournalError>>, JournalError> {
+        let transaction = self.begin_read()?;
+        let range = guarded(|| Ok(transaction.open_table(RECORDS)?.range(from.0..=state.newest.0)?));
+        let row = move |entry: Result<(AccessGuard<'_, u64>, AccessGuard<'_, &[u8]>), redb::StorageError>| {
+            let (seq, value) = entry.map_err(|cause| read_error(cause.into()))?;
+            let (seq, value) = (seq.value(), value.value());
+            open::check(state.epoch, seq, value).map_err(read_error)?;
+            Ok((seq, value.to_vec()))
+        };
+        Ok(range.map_err(read_error)?.map(row))
+    }
+
+    fn reopen(&self) -> Result<(), JournalError> {
+        let open = self.database.read().unwrap_or_else(PoisonError::into_inner).is_some();
+        if !open {
+            let (database, state) = open::reopen(&*self.disk)?;
+            self.take_over(database, state);
+        }
+        Ok(())
     }
 
     /// A commit that was reported as failed may be in the file after all: the file decides.
