@@ -159,14 +159,14 @@ function scannerName(scanner) {
   return scanner === "manual" ? word("manual_scanner") : scanner;
 }
 
-function pills({ link, replica, journal, wall_trusted: clockSure }, sinceMs) {
-  const age = link.age_ms === null ? word("data_unknown") : word("data", ago(link.age_ms + sinceMs));
+function pills({ link, replica, journal, age_ms: ageMs, stale, wall_trusted: clockSure }, sinceMs) {
+  const age = ageMs === null ? word("data_unknown") : word("data", ago(ageMs + sinceMs));
   const empty = replica.rows === 0;
   const shown = [
     [link.up ? "fine" : "bad", connection(link, sinceMs)],
     doing(link),
-    empty ? ["bad", word("replica_empty")] : [link.stale ? "bad" : "fine", age],
-    link.stale && !empty && ["bad", word("data_stale")],
+    empty ? ["bad", word("replica_empty")] : [stale ? "bad" : "fine", age],
+    stale && !empty && ["bad", word("data_stale")],
     journal.backlog > 0 && ["plain", word("backlog", journal.backlog)],
     journal.percent >= 50 && ["plain", word("journal", journal.percent)],
     !clockSure && ["bad", word("clock_unsure")],

@@ -55,6 +55,10 @@ pub struct PictureShown<'a> {
     pub journal: JournalShown,
     /// The rule set that is judged by.
     pub revision: Revision,
+    /// How old the replica's knowledge is, in milliseconds; absent when that is not known.
+    pub age_ms: Option<u64>,
+    /// Whether it is so old that nothing is released.
+    pub stale: bool,
     /// What a person should know.
     pub alarms: Vec<&'a Alarm>,
     /// Scans since the daemon started, by answer.
@@ -232,6 +236,8 @@ impl<'a> PictureShown<'a> {
             replica: ReplicaShown::new(&view.replica),
             journal: JournalShown::new(view),
             revision: view.revision,
+            age_ms: view.age_ms,
+            stale: view.stale,
             alarms: alarms(view),
             counts: view.counts,
             wall: view.wall,
