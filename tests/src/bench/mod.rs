@@ -4,6 +4,7 @@
 mod hub;
 mod journal;
 mod measure;
+mod memory;
 mod replica;
 
 pub use measure::{Better, Row, Samples};
@@ -48,6 +49,8 @@ pub enum Name {
     Import,
     /// The order page and the list, beside the bare query
     OrderPage,
+    /// A station's memory while it scans
+    Memory,
 }
 
 #[derive(Debug, Serialize)]
@@ -66,6 +69,7 @@ pub async fn run(args: &Args) -> Result<()> {
         Name::Ingest => hub::ingest(args).await?,
         Name::Import => hub::import(args).await?,
         Name::OrderPage => hub::order_page(args).await?,
+        Name::Memory => memory::station(args).await?,
     };
     let bench = args.name.to_possible_value().expect("every name is shown").get_name().to_owned();
     if args.json {

@@ -20,7 +20,6 @@ use packline_protocol::time::Moment;
 use redb::{Database, ReadableDatabase, TableDefinition};
 use std::path::Path;
 use std::sync::Arc;
-use tempfile::TempDir;
 
 const EPOCH: Epoch = Epoch(7);
 const CACHE_BYTES: usize = 16 << 20;
@@ -30,7 +29,7 @@ const BARE: TableDefinition<u64, &[u8]> = TableDefinition::new("bare");
 pub fn verdict(args: &Args) -> Result<Vec<Row>> {
     let (count, rounds) = (args.rows.unwrap_or(1_000_000), args.rounds.unwrap_or(100_000));
     let folder = tempfile::tempdir()?;
-    let replica = open(&folder)?;
+    let replica = open(folder.path())?;
     fill(&replica, count)?;
     let bare = bare_table(folder.path(), count)?;
     replica.heard(EPOCH, Seq(count), clock::now());
@@ -68,7 +67,7 @@ pub fn snapshot(args: &Args) -> Result<Vec<Row>> {
     let (mut ours, mut theirs, mut bytes) = (Samples::default(), Samples::default(), Samples::default());
     for _ in 0..rounds {
         let folder = tempfile::tempdir()?;
-        let replica = open(&folder)?;
+        let replica = open(folder.path())?;
         let start = instant();
         let mut staging = replica.stage(&offer)?;
         for payload in &payloads {
@@ -98,7 +97,7 @@ pub fn snapshot(args: &Args) -> Result<Vec<Row>> {
 pub fn changes(args: &Args) -> Result<Vec<Row>> {
     let (count, rounds) = (args.rows.unwrap_or(200_000), args.rounds.unwrap_or(200_000));
     let folder = tempfile::tempdir()?;
-    let replica = open(&folder)?;
+    let replica = open(folder.path())?;
     fill(&replica, count)?;
     let (payloads, opener) = backlog(count, rounds as u64)?;
     let bare = bare_table(folder.path(), count)?;
@@ -125,12 +124,14 @@ const DELTA: u64 = 500;
 /// Deltas in one transaction of the station.
 const GROUP: usize = 40;
 
-fn open(folder: &TempDir) -> Result<Replica> {
-    let disk = Arc::new(RealDisk::open(folder.path())?);
+/// A replica of the benchmarks' site in this folder.
+pub fn open(folder: &Path) -> Result<Replica> {
+    let disk = Arc::new(RealDisk::open(folder)?);
     Ok(Replica::open(disk, Settings { site: site()?, cache_bytes: CACHE_BYTES })?.0)
 }
 
-fn site() -> Result<SiteId> {
+/// The benchmarks' site.
+pub fn site() -> Result<SiteId> {
     Ok(SiteId::parse("bench")?)
 }
 
@@ -139,7 +140,8 @@ fn station_settings() -> Result<StationSettings> {
     Ok(StationSettings { station, boot: BootId(1), lock_on_stop: false, language: Language::Zh })
 }
 
-fn waybill(number: u64) -> String {
+/// The waybill of parcel `number`.
+pub fn waybill(number: u64) -> String {
     format!("SF0000{number:09}")
 }
 
@@ -181,7 +183,8 @@ fn chunks(count: u64) -> (SnapshotOffer, Vec<Chunk>) {
     (SnapshotOffer { snapshot: 1, epoch: EPOCH, seq: Seq(count), root, rows: count, chunks: parts }, chunks)
 }
 
-fn fill(replica: &Replica, count: u64) -> Result<()> {
+/// Puts parcels 1 to `count` into the replica, as a snapshot would.
+pub fn fill(replica: &Replica, count: u64) -> Result<()> {
     let (offer, chunks) = chunks(count);
     let mut staging = replica.stage(&offer)?;
     for chunk in &chunks {
