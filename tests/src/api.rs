@@ -1,5 +1,6 @@
 //! The hub's API as a program uses it.
 
+use crate::events::Events;
 use crate::sample::Sample;
 use crate::world::Position;
 use anyhow::{Context, Result, bail, ensure};
@@ -111,6 +112,12 @@ impl Api {
     pub async fn add_station(&self, site: &str, station: &str) -> Result<String> {
         let answer = self.post("/api/v1/stations", &json!({"site": site, "station": station})).await?;
         text(&answer, "token")
+    }
+
+    /// Live events, from now on.
+    pub async fn events(&self, path: &str) -> Result<Events> {
+        let answer = self.client.get(format!("{}{path}", self.url)).bearer_auth(&self.token).send().await?;
+        Ok(Events::new(answer.error_for_status()?))
     }
 
     async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {

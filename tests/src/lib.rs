@@ -7,7 +7,9 @@
 pub mod api;
 pub mod bench;
 pub mod clock;
+pub mod demo;
 pub mod dice;
+pub mod events;
 pub mod hub;
 pub mod journals;
 pub mod kills;

@@ -86,7 +86,18 @@ impl Programs {
         Ok(Programs::new(std::env::current_exe().context("failed to find the running executable")?))
     }
 
+    /// The program, untouched by settings that the caller's own environment has for another one.
     fn command(&self, role: Role) -> Command {
+        let mut command = self.bare_command(role);
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("PACKLINE_") {
+                command.env_remove(name);
+            }
+        }
+        command
+    }
+
+    fn bare_command(&self, role: Role) -> Command {
         match (&self.edge, role) {
             (Some((bin, runner)), Role::Edge) => {
                 let mut words = runner.iter().map(OsString::from).chain([bin.into()]);

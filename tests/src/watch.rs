@@ -1,6 +1,7 @@
 //! Eyes on a bench page: every green light that it showed, as its browser got it.
 
-use anyhow::{Context, Result};
+use crate::events::Events;
+use anyhow::Result;
 use serde_json::Value;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::task::JoinHandle;
@@ -64,27 +65,17 @@ impl Watch {
     /// Watches the bench page at this address until its station ends.
     pub async fn open(panel: &str, greens: &Greens) -> Result<Watch> {
         let client = reqwest::Client::builder().no_proxy().build()?;
-        let mut stream = client.get(format!("{panel}/api/events")).send().await?.error_for_status()?;
-        let greens = greens.clone();
+        let answer = client.get(format!("{panel}/api/events")).send().await?.error_for_status()?;
+        let (mut events, greens) = (Events::new(answer), greens.clone());
         let eyes = tokio::spawn(async move {
-            let mut pending = Vec::new();
             // A stream that breaks off was killed with its station: what came whole was seen.
-            while let Ok(Some(bytes)) = stream.chunk().await {
-                pending.extend_from_slice(&bytes);
-                while let Some(end) = pending.iter().position(|byte| *byte == b'\n') {
-                    let line: Vec<u8> = pending.drain(..=end).collect();
-                    if let Some(picture) = picture(&line) {
-                        greens.note(&picture);
-                    }
+            while let Ok(Some((name, data))) = events.next().await {
+                if name == "picture" {
+                    greens.note(&data);
                 }
             }
         });
         Ok(Watch { eyes })
-    }
-
-    /// Waits until the stream has ended, so that everything it brought was seen.
-    pub async fn end(mut self) -> Result<()> {
-        (&mut self.eyes).await.context("a watcher broke")
     }
 }
 
@@ -92,11 +83,6 @@ impl Drop for Watch {
     fn drop(&mut self) {
         self.eyes.abort();
     }
-}
-
-fn picture(line: &[u8]) -> Option<Value> {
-    let data = line.strip_prefix(b"data:")?;
-    serde_json::from_slice::<Value>(data).ok().filter(|picture| picture["recent"].is_array())
 }
 
 #[cfg(test)]
