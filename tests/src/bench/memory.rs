@@ -4,7 +4,7 @@ use super::Args;
 use super::measure::{Row, Samples};
 use super::replica::{fill, open, site, waybill};
 use crate::clock::until;
-use crate::program::{Program, Programs, Role};
+use crate::program::{Lifeline, Program, Programs, Role};
 use crate::scanner::Scanner;
 use anyhow::{Context, Result};
 use packline_edge::credential::{Credential, FILE, Hex32};
@@ -29,7 +29,8 @@ pub async fn station(args: &Args) -> Result<Vec<Row>> {
     fill(&replica, count)?;
     drop(replica);
     enrolled(&state)?;
-    let mut scanners: Vec<Scanner> = (1..=SCANNERS).map(|n| Scanner::plug_in(folder.path().join(format!("gun-{n}")))).collect::<Result<_>>()?;
+    let mut scanners: Vec<Scanner> =
+        (1..=SCANNERS).map(|n| Scanner::plug_in(folder.path().join(format!("gun-{n}")))).collect::<Result<_>>()?;
     let (mut program, panel) = start(folder.path(), &state, &scanners).await?;
     let client = reqwest::Client::builder().no_proxy().build()?;
     let mut pss = Samples::default();
@@ -46,7 +47,12 @@ pub async fn station(args: &Args) -> Result<Vec<Row>> {
         pss.add_value(pss_mb(program.pid())?);
     }
     program.kill()?;
-    Ok(vec![Row::p99_to_goal(&format!("memory of a station, {count} parcels, {SCANNERS} scanners (PSS)"), "MB", &pss, GOAL_MB)])
+    Ok(vec![Row::p99_to_goal(
+        &format!("memory of a station, {count} parcels, {SCANNERS} scanners (PSS)"),
+        "MB",
+        &pss,
+        GOAL_MB,
+    )])
 }
 
 /// As if enrolled at a hub that is not there: the station works offline.
@@ -71,18 +77,26 @@ async fn start(folder: &Path, state: &Path, scanners: &[Scanner]) -> Result<(Pro
     }
     let (file, ready) = (folder.join("edge.toml"), folder.join("ready.json"));
     std::fs::write(&file, config)?;
-    let args: [&OsStr; 7] =
-        ["run".as_ref(), "--config".as_ref(), file.as_ref(), "--state".as_ref(), state.as_ref(), "--ready-file".as_ref(), ready.as_ref()];
+    let args: [&OsStr; 7] = [
+        "run".as_ref(),
+        "--config".as_ref(),
+        file.as_ref(),
+        "--state".as_ref(),
+        state.as_ref(),
+        "--ready-file".as_ref(),
+        ready.as_ref(),
+    ];
     // As the unit sets it: with more arenas, each thread keeps pages of its own.
     let env = [("MALLOC_ARENA_MAX", "2"), ("PACKLINE_LOG", "warn")];
-    let mut program = Programs::this()?.start(Role::Edge, &args, &env, &folder.join("log"))?;
-    let panel = crate::hub::text(&program.ready(&ready).await?, "panel")?;
+    let mut program = Programs::this()?.start(Role::Edge, &args, &env, &folder.join("log"), &Lifeline::default())?;
+    let panel = crate::api::text(&program.ready(&ready).await?, "panel")?;
     Ok((program, panel))
 }
 
 /// The process's proportional set size, in MB.
 fn pss_mb(pid: u32) -> Result<f64> {
-    let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).context("failed to read the station's memory")?;
+    let rollup =
+        std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).context("failed to read the station's memory")?;
     let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:")).context("the kernel says Pss")?;
     let kb: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
     Ok(kb * 1024.0 / 1e6)
