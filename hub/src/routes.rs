@@ -3,7 +3,7 @@
 use crate::accounts::api::gate;
 use crate::app::App;
 use crate::pages::{assets, events, shell};
-use crate::{accounts, fleet, orders, scans, telemetry};
+use crate::{accounts, fleet, orders, scans, sync, telemetry};
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -50,6 +50,9 @@ pub fn api() -> (Router<App>, Document) {
         .routes(routes!(fleet::api::sites))
         .routes(routes!(fleet::api::set_settings))
         .routes(routes!(fleet::api::rules, fleet::api::publish_rules))
+        .routes(routes!(scans::api::list))
+        .routes(routes!(scans::api::conflicts))
+        .routes(routes!(sync::api::log))
         .split_for_parts()
 }
 

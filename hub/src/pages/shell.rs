@@ -109,7 +109,9 @@ pub async fn dress(request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let shell = Shell::of(&parts);
     let answer = next.run(Request::from_parts(parts, body)).await;
-    let mut answer = if is_problem(&answer) { problem_page(&shell, answer).await } else { answer };
+    // A program that asked for a path that is not there is answered as a program.
+    let for_people = !shell.path.starts_with("/api/");
+    let mut answer = if for_people && is_problem(&answer) { problem_page(&shell, answer).await } else { answer };
     protect(&mut answer);
     answer
 }

@@ -1,6 +1,7 @@
 //! What stations saw and said: each record kept once, and what does not fit together found.
 
 pub mod actions;
+pub mod api;
 mod decide;
 pub mod model;
 pub mod pages;

@@ -48,7 +48,11 @@ fn is_allowed(step: &str, reading: Reading) -> bool {
     let table = scanned.split(' ').next().unwrap_or_default();
     let is_given = scanned.contains("CONSTANT ROW") || scanned.contains("VALUES CLAUSE") || table.starts_with('(');
     let is_walk = scanned.contains("USING INDEX") || scanned.contains("USING COVERING INDEX");
-    is_given || table == "given" || SMALL.contains(&table) || reading == Reading::All || reading == Reading::Walk && is_walk
+    is_given
+        || table == "given"
+        || SMALL.contains(&table)
+        || reading == Reading::All
+        || reading == Reading::Walk && is_walk
 }
 
 #[test]

@@ -6,6 +6,7 @@ use super::post::Post;
 use crate::app::App;
 use crate::error::chain;
 use crate::scans::actions::{self, Arrived, Taken};
+use crate::scans::pages;
 use packline_protocol::downlink::REFUSED_FORK;
 use packline_protocol::topic::Topic;
 use tokio::sync::mpsc;
@@ -103,6 +104,6 @@ async fn tell(app: &App, post: &Post, taken: Taken) {
         app.show("conflict", serde_json::json!(conflict));
     }
     if app.is_watched() {
-        records.iter().for_each(|record| app.show("scan", serde_json::json!(record)));
+        records.iter().for_each(|record| app.show("scan", pages::live(record)));
     }
 }

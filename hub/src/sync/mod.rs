@@ -5,6 +5,7 @@
 //! carries messages, and may lose any of them.
 
 pub mod answer;
+pub mod api;
 mod desk;
 pub mod feed;
 pub mod fold;

@@ -154,7 +154,7 @@ async fn run_errands(
                 if let Some(row) = scans::actions::hinted(&station, &site, &hint, app.clock.now())
                     && app.is_watched()
                 {
-                    app.show("scan", serde_json::json!(row));
+                    app.show("scan", scans::pages::live(&row));
                 }
             }
         }
