@@ -20,5 +20,7 @@ pub mod service;
 pub mod snapshot;
 mod source;
 mod store;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use store::{ROWS, STATEMENTS};
