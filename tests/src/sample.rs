@@ -1,9 +1,12 @@
 //! Orders for stories: made up, and looking it. No person, phone or address that could be anybody's.
 
+use crate::clock::wall_ms;
 use serde_json::{Value, json};
+use std::sync::LazyLock;
 
-/// When all samples were made: 2026-11-01 10:00 China Standard Time, in milliseconds since 1970.
-pub const BASE_MS: i64 = 1_793_498_400_000;
+/// When all samples of this run were made, in milliseconds since 1970: an hour ago. What was over for weeks would not
+/// be told to stations, and what is of tomorrow would not be believed.
+static MADE_MS: LazyLock<i64> = LazyLock::new(|| wall_ms() - 3_600_000);
 
 /// A message about one order with one parcel, as the API takes it; a story changes what it is about.
 #[derive(Debug, Clone)]
@@ -18,13 +21,14 @@ impl Sample {
     pub fn new(site: &str, number: u64) -> Sample {
         let body = json!({
             "platform": "pos",
-            "origin_no": origin_no(number),
-            "version": BASE_MS,
+            "order_no": order_no(number),
+            "updated_at": *MADE_MS,
             "shop": "sample-shop",
             "site": site,
             "status": "paid",
-            "created_at": BASE_MS - 60_000,
-            "paid_at": BASE_MS - 30_000,
+            "created_at": *MADE_MS - 60_000,
+            "paid_at": *MADE_MS - 30_000,
+            "amount": "214.00",
             "lines": [{"sku": "SKU-7", "title": "样品杯", "quantity": 2}],
             "gifts": [{"sku": "GIFT-1", "title": "样品贴纸", "quantity": 1}],
             "parcels": [{"number": wms_no(number), "waybills": [waybill(number)], "courier": "sf"}],
@@ -59,8 +63,17 @@ impl Sample {
 
     /// The same as a later message of its source.
     pub fn later(self) -> Sample {
-        let version = self.body["version"].as_i64().unwrap_or(BASE_MS);
-        self.with("/version", version + 1_000)
+        self.moved(1_000)
+    }
+
+    /// The same as a message that its source sent before the first one.
+    pub fn earlier(self) -> Sample {
+        self.moved(-60_000)
+    }
+
+    fn moved(self, ms: i64) -> Sample {
+        let updated_at = self.body["updated_at"].as_i64().unwrap_or(*MADE_MS);
+        self.with("/updated_at", updated_at + ms)
     }
 
     /// What the API takes.
@@ -75,7 +88,7 @@ impl Sample {
 }
 
 /// The order number that the sales platform would have given.
-pub fn origin_no(number: u64) -> String {
+pub fn order_no(number: u64) -> String {
     format!("TEST-{number:08}")
 }
 

@@ -131,9 +131,14 @@ impl World {
         }
     }
 
-    /// Whether every running station's replica is the hub's, proof for proof.
+    /// Whether everything that happened is in the change log, and every running station's replica is the hub's, proof
+    /// for proof.
     pub async fn replicas_equal(&self) -> Result<bool> {
-        let head = self.hub().head(SITE).await?;
+        let log = self.hub().log(SITE).await?;
+        let head = Position::of(&log)?;
+        if log["is_waiting"] != false {
+            return Ok(false);
+        }
         for station in &self.stations {
             if Position::of(&station.status().await?["replica"])? != head {
                 return Ok(false);
@@ -160,7 +165,7 @@ impl World {
 
     /// Where everybody stands, for an error.
     async fn standing(&self) -> String {
-        let mut standing = format!("hub {:?}", self.hub().head(SITE).await);
+        let mut standing = format!("hub {:?}", self.hub().log(SITE).await);
         for station in &self.stations {
             match station.status().await {
                 Ok(status) => {

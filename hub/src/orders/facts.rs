@@ -49,7 +49,8 @@ pub fn facts(order: &Order, parcel: &OrderParcel) -> Parcel {
                 status: gift.status,
             })
             .collect(),
-        picked: picked_of(order, parcel).map(|picked| {
+        // A void parcel's record is about the box that took its place: nothing in it is wrong here.
+        picked: picked_of(order, parcel).filter(|_| parcel.listed).map(|picked| {
             let picked = picked.iter().filter(|(_, pieces)| **pieces > 0);
             picked.map(|(sku, pieces)| Picked { sku: sku.clone(), quantity: *pieces }).take(LIST_MAX).collect()
         }),

@@ -21,6 +21,8 @@ pub struct LogView {
     floor: u64,
     /// The proof of the state at `seq`: 32 hexadecimal digits.
     root: String,
+    /// Whether something has changed that is not in the log yet.
+    is_waiting: bool,
 }
 
 /// Where a site's change log stands
@@ -31,6 +33,8 @@ pub struct LogView {
     responses((status = 200, body = LogView), (status = 404, body = Problem)))]
 pub async fn log(State(app): State<App>, Path(site): Path<String>) -> Result<Json<LogView>> {
     let site = SiteId::parse(&site).map_err(|error| Error::invalid(error.to_string()))?;
+    // Asked first: what is folded in between shows in the log.
+    let is_waiting = store::any_dirty(app.db.read(), &site).await?;
     let mut view = app.db.view("sync.log").await?;
     let stored = store::find_place(view.conn(), &site).await?;
     let stored = stored.ok_or_else(|| Error::not_found(format!("there is no change log of site `{site}`")))?;
@@ -39,5 +43,6 @@ pub async fn log(State(app): State<App>, Path(site): Path<String>) -> Result<Jso
         seq: stored.place.seq.0,
         floor: stored.place.floor.0,
         root: to_hex(&stored.root.0),
+        is_waiting,
     }))
 }

@@ -3,7 +3,7 @@
 use super::crowd::{Accepted, Crowd, Shift};
 use crate::journals::Ledger;
 use crate::packer::outcome_of;
-use crate::sample::origin_no;
+use crate::sample::order_no;
 use crate::watch::{Green, Greens};
 use crate::world::World;
 use anyhow::{Context, Result};
@@ -82,10 +82,10 @@ impl Report {
     fn count_orders(&mut self, accepted: &BTreeMap<u64, Accepted>, orders: &[Value]) {
         let mut times: BTreeMap<&str, u64> = BTreeMap::new();
         for order in orders {
-            *times.entry(order["origin_no"].as_str().unwrap_or_default()).or_default() += 1;
+            *times.entry(order["order_no"].as_str().unwrap_or_default()).or_default() += 1;
         }
         self.orders = accepted.len() as u64;
-        for number in accepted.keys().map(|number| origin_no(*number)) {
+        for number in accepted.keys().map(|number| order_no(*number)) {
             let found = times.get(number.as_str()).copied().unwrap_or(0);
             if found != 1 {
                 self.orders_lost += 1;

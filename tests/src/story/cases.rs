@@ -43,7 +43,7 @@ impl Code {
             Code::Waybill => first.waybill(),
             Code::LabelQr => format!("MMM={{'k1':'755','k2':'755AB','k5':'{}','k6':''}}", first.waybill()),
             Code::Wms => wms_no(first.number),
-            Code::OrderNo => crate::sample::origin_no(first.number),
+            Code::OrderNo => crate::sample::order_no(first.number),
             Code::Untidy => format!(" {} ", first.waybill().to_lowercase()),
             Code::Text(text) => text.to_owned(),
         }
@@ -77,12 +77,7 @@ pub fn all() -> Vec<Case> {
         case("approved", |o| o.with("/approval", "granted"), Waybill, &[]),
         case("refunded goods were taken out", |o| refunded(o).picked(&[("SKU-7", 1), ("GIFT-1", 1)]), Waybill, &[]),
         later("the refund was withdrawn", |o| o.with("/refund", "requested"), |o| o.with("/refund", "none"), &[]),
-        later(
-            "an older message comes late",
-            |o| o,
-            |o| unpaid(o).with("/version", crate::sample::BASE_MS - 5_000),
-            &[],
-        ),
+        later("an older message comes late", |o| o, |o| unpaid(o).earlier(), &[]),
         // Stops.
         later("cancelled after picking", |o| o, cancelled, &[R::Cancelled, R::GiftIssuedThoughCancelled]),
         case("cancelled before picking", |o| cancelled(o).with("/stock_out", json!([])), Waybill, &[R::Cancelled]),
@@ -163,7 +158,7 @@ fn with_goods(order: Sample, sku: &str, pieces: u32) -> Sample {
 }
 
 fn address(order: Sample, street: &str) -> Sample {
-    order.with("/address", json!({"name": "样品收件人", "phone": "00000000000", "address": street}))
+    order.with("/buyer", json!({"name": "样品收件人", "phone": "00000000000", "address": street}))
 }
 
 fn moved(order: Sample) -> Sample {
