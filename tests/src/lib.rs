@@ -19,6 +19,7 @@ pub mod postgres;
 pub mod program;
 pub mod sample;
 pub mod scanner;
+pub mod sim;
 pub mod station;
 pub mod story;
 pub mod watch;

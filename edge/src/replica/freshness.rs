@@ -59,6 +59,11 @@ impl Freshness {
         self.distrusted = distrusted;
     }
 
+    /// Other rows took the place of these, perhaps older ones: what these were level with says nothing about them.
+    pub fn replaced(&mut self) {
+        (self.level, self.before) = (None, None);
+    }
+
     /// There is nothing left that could be fresh.
     pub fn forget(&mut self) {
         *self = Self::default();
@@ -142,6 +147,18 @@ mod tests {
         assert_eq!(fresh.age_ms(at(61_000)), Some(60_000));
         assert_eq!(fresh.age_ms(Now { wall_trusted: false, ..at(61_000) }), None);
         assert_eq!(fresh.age_ms(at(500)), None, "a clock that went back tells nothing");
+    }
+
+    #[test]
+    fn a_replaced_replica_is_fresh_only_once_it_has_caught_up_itself() {
+        let mut fresh = Freshness::default();
+        fresh.heard(ONE, Seq(9), (ONE, Seq(9)), at(1_000));
+        fresh.heard(ONE, Seq(12), (ONE, Seq(9)), at(3_000));
+        fresh.replaced();
+        fresh.reached((ONE, Seq(5)));
+        assert_eq!(fresh.age_ms(at(4_000)), None, "a snapshot may be older than what it replaces");
+        fresh.reached((ONE, Seq(12)));
+        assert_eq!(fresh.age_ms(at(4_000)), Some(1_000));
     }
 
     #[test]

@@ -327,6 +327,7 @@ impl Replica {
         let mut writer = lock(&self.inner.writer);
         staging.finish(&*self.inner.disk)?;
         let store = store::reopen(&*self.inner.disk, &self.inner.settings)?;
+        lock(&self.inner.freshness).replaced();
         self.replace(&mut writer, store)?;
         self.trust(true);
         Ok(self.state())

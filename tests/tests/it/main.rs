@@ -2,5 +2,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod broker;
+mod simulation;
 mod tidy;
 mod units;
