@@ -8,6 +8,8 @@
 mod answer;
 mod core;
 mod identify;
+#[cfg(test)]
+mod tests;
 pub mod thread;
 mod view;
 
