@@ -109,13 +109,24 @@ impl Answer {
 /// Sends `METHOD PATH` with these header lines; `host` is this address unless they name one.
 pub async fn ask(address: SocketAddr, what: &str, headers: &[&str], body: &str) -> Answer {
     let mut stream = send(address, what, headers, body).await;
-    let mut text = String::new();
-    timeout(PATIENCE, stream.read_to_string(&mut text)).await.unwrap().unwrap();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap();
-    let (first, head) = head.split_once("\r\n").unwrap();
+    timeout(PATIENCE, answer(&mut stream)).await.expect("an answer comes")
+}
+
+async fn answer(stream: &mut BufReader<TcpStream>) -> Answer {
+    let mut first = String::new();
+    stream.read_line(&mut first).await.unwrap();
     let status = first.split(' ').nth(1).unwrap().parse().unwrap();
-    let lower = |line: &str| line.split_once(": ").map(|(name, value)| format!("{}: {value}\n", name.to_lowercase()));
-    Answer { status, head: head.lines().filter_map(lower).collect(), body: body.to_owned() }
+    let mut head = String::new();
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line).await.unwrap();
+        let Some((name, value)) = line.trim_end().split_once(':') else { break };
+        head.push_str(&format!("{}: {}\n", name.to_lowercase(), value.trim()));
+    }
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+    let mut body = Vec::new();
+    stream.take(length.unwrap_or(u64::MAX)).read_to_end(&mut body).await.unwrap();
+    Answer { status, head, body: String::from_utf8(body).unwrap() }
 }
 
 async fn send(address: SocketAddr, what: &str, headers: &[&str], body: &str) -> BufReader<TcpStream> {

@@ -17,6 +17,7 @@ use crate::scan::source::{Closed, EntryError};
 use crate::station::thread::StationHandle;
 use crate::station::{Language, PanelView};
 use axum::extract::DefaultBodyLimit;
+use axum::http::{Method, Uri};
 use axum::routing::{get, post};
 use axum::{Router, middleware};
 use problem::Problem;
@@ -80,8 +81,8 @@ pub fn router(desk: Arc<dyn Desk>) -> Router {
         .route("/api/scan", post(api::scan))
         .route("/api/acknowledge", post(api::acknowledge))
         .route("/api/language", post(api::language))
-        .fallback(Problem::no_such_path)
-        .method_not_allowed_fallback(Problem::other_method)
+        .fallback(async || Problem::no_such_path())
+        .method_not_allowed_fallback(async |method: Method, uri: Uri| Problem::other_method(&method, &uri))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn(guard::guard))
         .with_state(page)

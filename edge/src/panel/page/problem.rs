@@ -64,11 +64,11 @@ impl Problem {
         Self::unavailable("stopping", "the station is stopping; try again when it is back")
     }
 
-    pub async fn no_such_path() -> Self {
+    pub fn no_such_path() -> Self {
         Self::not_found(format!("there is nothing at this path; there are {PATHS}"))
     }
 
-    pub async fn other_method(method: Method, uri: Uri) -> Self {
+    pub fn other_method(method: &Method, uri: &Uri) -> Self {
         let accepted = match uri.path() {
             "/api/scan" | "/api/acknowledge" | "/api/language" => "POST",
             _ => "GET",

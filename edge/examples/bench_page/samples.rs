@@ -1,14 +1,7 @@
-//! The bench page with made-up pictures, for looking at it without scanners, parcels or a hub.
-//!
-//! `cargo run -p packline-edge --example bench_page [ADDRESS]`, then open `/sample/NAME` once to choose what the page
-//! shows; `/sample/` lists the names. What people do on the page is printed, and answered as a station would.
-#![allow(clippy::unwrap_used, reason = "a program for people who build the page")]
+//! Pictures of a station that never was: shops, goods and numbers are made up.
 
-use axum::Router;
-use axum::extract::{Path, State};
-use axum::routing::get;
 use packline_edge::clock;
-use packline_edge::panel::page::{Desk, router};
+use packline_edge::panel::page::Desk;
 use packline_edge::scan::source::{Closed, EntryError};
 use packline_edge::station::{
     Answer, Counts, Doing, Language, LinkView, Notice, PanelView, ParcelShown, ReasonShown, ScannerView, Stage,
@@ -19,17 +12,20 @@ use packline_protocol::proof::Root;
 use packline_protocol::time::{Moment, Timestamp};
 use packline_protocol::uplink::{Alarm, ReplicaState};
 use packline_protocol::verdict::{Outcome, Reason, ReasonCode, Say};
-use std::sync::Arc;
-use std::time::Duration;
-use tokio::net::TcpListener;
+use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
-type Change = fn(&mut PanelView);
+/// Makes a picture of an idle station one of something else.
+pub type Change = fn(&mut PanelView);
 
-const SAMPLES: &[(&str, Change)] = &[
+/// Names and pictures.
+pub const SAMPLES: &[(&str, Change)] = &[
     ("idle", |_| {}),
     ("release", |view| {
         show(view, Outcome::Release, vec![]);
+    }),
+    ("aging", |view| {
+        show(view, Outcome::Release, vec![]).at = clock::wall().plus_ms(-8_000);
     }),
     ("repeat", |view| {
         show(view, Outcome::Release, vec![]).repeat = true;
@@ -94,57 +90,62 @@ const SAMPLES: &[(&str, Change)] = &[
     }),
 ];
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() {
-    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8181".to_owned());
-    let listener = TcpListener::bind(&address).await.unwrap();
-    println!("http://{}/ shows {}", listener.local_addr().unwrap(), names());
-    let sample = Arc::new(Sample { pictures: watch::channel(Arc::new(picture(SAMPLES[0].1))).0 });
-    tokio::spawn(speak(sample.clone()));
-    let chooser = Router::new()
-        .route("/sample/", get(async || names()))
-        .route("/sample/{name}", get(choose))
-        .with_state(sample.clone());
-    axum::serve(listener, router(sample).merge(chooser)).await.unwrap();
-}
-
-fn names() -> String {
-    SAMPLES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" ")
-}
-
-async fn choose(State(sample): State<Arc<Sample>>, Path(name): Path<String>) -> String {
-    let Some((_, change)) = SAMPLES.iter().find(|(known, _)| *known == name) else { return names() };
-    sample.change(|view| *view = picture(*change));
-    if name == "hung" {
-        sample.change(|view| view.boot = "hung".to_owned());
-    }
-    name
-}
-
-/// Like a station: a picture each second, whatever happens.
-async fn speak(sample: Arc<Sample>) {
-    loop {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let hung = sample.pictures.borrow().boot == "hung";
-        if !hung {
-            sample.change(|_| {});
-        }
-    }
-}
-
-struct Sample {
+/// Stands in for a station: shows one of the samples, and takes down what people do.
+pub struct Sample {
+    boot: String,
     pictures: watch::Sender<Arc<PanelView>>,
+    hung: Mutex<bool>,
+    done: Mutex<Vec<String>>,
 }
 
 impl Sample {
+    /// An idle station in this life.
+    pub fn new(boot: &str) -> Self {
+        let pictures = watch::channel(Arc::new(picture(|_| {}))).0;
+        let sample = Self { boot: boot.to_owned(), pictures, hung: Mutex::default(), done: Mutex::default() };
+        sample.change(|_| {});
+        sample
+    }
+
+    /// Shows the sample of this name; whether there is one. `hung` shows its picture and is silent from then on.
+    pub fn choose(&self, name: &str) -> bool {
+        let Some((_, change)) = SAMPLES.iter().find(|(known, _)| *known == name) else { return false };
+        let language = self.pictures.borrow().language;
+        let number = self.pictures.borrow().recent.first().map_or(0, |answer| answer.number);
+        self.change(|view| {
+            *view = PanelView { language, version: view.version, ..picture(*change) };
+            // The same sample once more is a new answer.
+            let newer = number.saturating_sub(100);
+            view.recent.iter_mut().chain(&mut view.answer).for_each(|answer| answer.number += newer);
+        });
+        *self.hung.lock().unwrap() = name == "hung";
+        true
+    }
+
+    /// What a station does each second, whatever happens: another picture.
+    pub fn speak(&self) {
+        if !*self.hung.lock().unwrap() {
+            self.change(|_| {});
+        }
+    }
+
+    /// What people did since this was asked last.
+    pub fn done(&self) -> Vec<String> {
+        std::mem::take(&mut self.done.lock().unwrap())
+    }
+
     fn change(&self, change: impl FnOnce(&mut PanelView)) {
         self.pictures.send_modify(|shown| {
             let mut view = PanelView::clone(shown);
-            let version = view.version;
             change(&mut view);
-            (view.version, view.moment, view.wall) = (version + 1, clock::moment(), clock::wall());
+            self.boot.clone_into(&mut view.boot);
+            (view.version, view.moment, view.wall) = (view.version + 1, clock::moment(), clock::wall());
             *shown = Arc::new(view);
         });
+    }
+
+    fn note(&self, act: String) {
+        self.done.lock().unwrap().push(act);
     }
 }
 
@@ -154,15 +155,17 @@ impl Desk for Sample {
     }
 
     fn enter(&self, text: &str) -> Result<(), EntryError> {
-        println!("enter {text}");
+        self.note(format!("enter {text}"));
         self.change(|view| {
-            show(view, Outcome::Ask, vec![reason(ReasonCode::Unknown, "", None)]).code = text.to_owned()
+            let answer = show(view, Outcome::Ask, vec![reason(ReasonCode::Unknown, "", None)]);
+            (answer.code, answer.parcel) = (text.to_owned(), None);
+            answer.scanner = ScannerId::parse("manual").unwrap();
         });
         Ok(())
     }
 
     fn acknowledge(&self, number: u64) -> Result<(), Closed> {
-        println!("acknowledge {number}");
+        self.note(format!("acknowledge {number}"));
         self.change(|view| {
             view.recent.iter_mut().filter(|answer| answer.number == number).for_each(|a| a.acknowledged = true);
             view.answer = view.answer.take().filter(|answer| answer.number != number);
@@ -171,7 +174,7 @@ impl Desk for Sample {
     }
 
     fn choose_language(&self, language: Language) -> Result<(), Closed> {
-        println!("language {language:?}");
+        self.note(format!("language {language:?}"));
         self.change(|view| view.language = language);
         Ok(())
     }
