@@ -6,7 +6,7 @@ use crate::accounts::cli::UserCommand;
 use crate::config::{Config, Settings};
 use crate::fleet::cli::StationCommand;
 use crate::store::Db;
-use crate::{serve, telemetry};
+use crate::{serve, sync, telemetry};
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
@@ -37,6 +37,8 @@ enum Command {
     /// Manage accounts
     #[command(subcommand)]
     User(UserCommand),
+    /// Look at everything that stations know again, and begin new change logs; the hub must not run meanwhile
+    Rebuild,
     /// Manage stations
     #[command(subcommand)]
     Station(StationCommand),
@@ -94,6 +96,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             }
             Command::Migrate => migrate(&config).await,
             Command::User(command) => Ok(command.run(&serve::open(config).await?).await?),
+            Command::Rebuild => Ok(sync::service::rebuild(&serve::open(config).await?).await?),
             Command::Station(command) => Ok(command.run(&serve::open(config).await?).await?),
         }
     })

@@ -37,7 +37,9 @@ pub async fn run(app: App) -> anyhow::Result<()> {
 }
 
 /// Keeps what changed. What cannot be kept now is told again by the stations.
-async fn save(app: &App) {
+pub(super) async fn save(app: &App) {
+    let online = i64::try_from(app.fleet.online(app.clock.now())).unwrap_or(i64::MAX);
+    app.metrics.gauge("packline_stations_online", "Stations that are connected to this hub.", &[]).set(online);
     let unsaved = app.fleet.unsaved();
     if unsaved.is_empty() {
         return;

@@ -11,6 +11,8 @@ pub mod jobs;
 pub mod model;
 pub mod pages;
 mod store;
+#[cfg(test)]
+mod tests;
 
 pub use decide::Known;
 pub(crate) use store::STATEMENTS;
@@ -48,6 +50,8 @@ struct Shared {
     /// The store's version of the members; below it they are out of date.
     version: AtomicI64,
     enrolments: Mutex<Buckets<IpAddr>>,
+    /// Held while the members are read anew, so that an older list never replaces a newer one.
+    reloading: tokio::sync::Mutex<()>,
 }
 
 /// A station that may speak.
@@ -76,6 +80,7 @@ impl Default for Fleet {
             broker: OnceLock::new(),
             version: AtomicI64::new(0),
             enrolments: Mutex::new(Buckets::new(ENROL_RATE, ENROL_ADDRESSES_MAX)),
+            reloading: tokio::sync::Mutex::default(),
         }))
     }
 }
@@ -113,6 +118,7 @@ impl Fleet {
     /// disconnected when this comes back.
     pub async fn reload(&self, db: &Db) -> Result<(), FleetError> {
         let failed = |cause| FleetError::Store { what: "read the stations", cause };
+        let _turn = self.0.reloading.lock().await;
         let version = store::version(db.read()).await.map_err(failed)?;
         if self.0.version.load(Ordering::Acquire) == version {
             return Ok(());
@@ -234,6 +240,13 @@ impl Fleet {
     pub fn has_members(&self, site: &SiteId) -> bool {
         let members = self.0.members.read().unwrap_or_else(PoisonError::into_inner);
         members.values().any(|member| member.site == *site)
+    }
+
+    /// How many stations this process hears.
+    pub fn online(&self, now: Timestamp) -> usize {
+        let states = lock(&self.0.states);
+        let here = states.born.iter().filter_map(|station| states.known.get(station));
+        here.filter(|state| decide::is_online(state, now)).count()
     }
 
     /// A station's state as live pages get it.

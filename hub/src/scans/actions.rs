@@ -1,6 +1,6 @@
 //! Taking records from stations, each once, and listing them.
 
-use super::decide::{self, Position};
+use super::decide::{self, Hinted, Position};
 use super::model::{Arrival, Conflict, ConflictKind, Entry, ScanKind, ScanRow, ScansError};
 use super::store::{self, Journal, NewConflict, NewRecord};
 use crate::fleet;
@@ -10,11 +10,11 @@ use crate::orders::model::OrderError;
 use crate::store::{Counter, Db, Retry, StoreError, Tx};
 use packline_protocol::downlink::{Ack, REFUSED_FORK, Refusal, Welcome};
 use packline_protocol::facts::{CodeClass, Facts, Parcel, Release, ScanFacts};
-use packline_protocol::id::{ParcelId, ScanSeq, SiteId, StationId};
-use packline_protocol::record::{Event, ScanRecord};
+use packline_protocol::id::{OrderId, ParcelId, ScanSeq, SiteId, StationId};
+use packline_protocol::record::{ChainLink, Event, ScanRecord};
 use packline_protocol::rules::{Position as ReplicaPosition, RuleSet};
 use packline_protocol::time::Timestamp;
-use packline_protocol::uplink::{Batch, Hello};
+use packline_protocol::uplink::{Batch, Hello, Hint};
 use std::collections::{BTreeMap, BTreeSet};
 use tracing::warn;
 
@@ -295,23 +295,48 @@ impl Known {
             (None, false) => ConflictKind::LateFact,
             (None, true) => return None,
         };
-        let conflict = Conflict {
+        let fact_at = parcel.map(|parcel| parcel.changed_at);
+        let found = Found { kind, order: Some(order), other, reasons, fact_at };
+        let conflict = found.conflict(row, *id, record.wall, judged.verdict.age_ms, now);
+        Some(NewConflict { conflict, station_epoch: row.station_epoch, verdict: judged.verdict.clone() })
+    }
+}
+
+/// What is wrong with a release.
+struct Found {
+    kind: ConflictKind,
+    order: Option<OrderId>,
+    other: Option<Release>,
+    reasons: Vec<String>,
+    fact_at: Option<Timestamp>,
+}
+
+impl Found {
+    /// As it is listed, under the number of the record.
+    fn conflict(
+        self,
+        row: &ScanRow,
+        parcel: ParcelId,
+        released_at: Timestamp,
+        age_ms: Option<u64>,
+        now: Timestamp,
+    ) -> Conflict {
+        Conflict {
             id: row.id,
-            kind,
+            kind: self.kind,
             site: row.site.clone(),
-            parcel: *id,
-            order: Some(order),
+            parcel,
+            order: self.order,
             found_at: now,
             station: row.station.clone(),
             seq: row.seq,
-            released_at: record.wall,
-            other_station: other.as_ref().map(|release| release.station.clone()),
-            other_at: other.map(|release| release.at),
-            reasons,
-            fact_at: parcel.map(|parcel| parcel.changed_at),
-            age_ms: judged.verdict.age_ms,
-        };
-        Some(NewConflict { conflict, station_epoch: row.station_epoch, verdict: judged.verdict.clone() })
+            released_at,
+            other_station: self.other.as_ref().map(|release| release.station.clone()),
+            other_at: self.other.map(|release| release.at),
+            reasons: self.reasons,
+            fact_at: self.fact_at,
+            age_ms,
+        }
     }
 }
 
@@ -367,23 +392,42 @@ async fn give_up(
     Ok(position)
 }
 
-/// A hint as it is shown: not stored, and its record comes again in a batch. `None` for what is no usable record.
-pub fn hinted(
+/// A hint as it is shown: not stored, since its record comes again in a batch; and the conflict that it means, when
+/// another station has let the same parcel go. `None` for what is no usable record.
+pub async fn hint(
+    db: &Db,
+    hinted: &mut Hinted,
     station: &StationId,
     site: &SiteId,
-    hint: &packline_protocol::uplink::Hint,
+    hint: &Hint,
     now: Timestamp,
-) -> Option<ScanRow> {
-    let record = ScanRecord::decode(&hint.record).ok()?;
-    let batch = Batch {
-        station_epoch: hint.station_epoch,
-        first: record.seq,
-        before: packline_protocol::record::ChainLink::START,
-        records: Vec::new(),
-    };
+) -> Result<Option<(ScanRow, Option<Conflict>)>, ScansError> {
+    let Ok(record) = ScanRecord::decode(&hint.record) else { return Ok(None) };
+    let batch =
+        Batch { station_epoch: hint.station_epoch, first: record.seq, before: ChainLink::START, records: vec![] };
     let arrived = Arrived { station: station.clone(), site: site.clone(), batch };
-    let entry = decide::lone(record.seq, &hint.record);
-    Some(listed(0, &arrived, &entry, now)).filter(|row| row.refused.is_none())
+    let row = listed(0, &arrived, &decide::lone(record.seq, &hint.record), now);
+    let Some(parcel) = decide::released(&record).filter(|_| row.refused.is_none()) else {
+        return Ok(Some(row).filter(|row| row.refused.is_none()).map(|row| (row, None)));
+    };
+    let release = Release { station: station.clone(), at: record.wall };
+    let by_hint = hinted.note(parcel, &release);
+    let failed = |cause| ScansError::Store { what: "look up a hinted parcel", cause };
+    let mut view = db.view("scans.hint").await.map_err(failed)?;
+    let told = orders::actions::parcels_for_sync(view.conn(), site, &[parcel]).await;
+    let stored = told.map_err(|error| failed(of_orders(error)))?.pop().and_then(|parcel| parcel.released);
+    let other = stored.or(by_hint).filter(|other| other.station != *station);
+    let conflict = other.map(|other| {
+        let age_ms = match &record.event {
+            Event::Judged(judged) => judged.verdict.age_ms,
+            _ => None,
+        };
+        let order = row.order;
+        let found =
+            Found { kind: ConflictKind::TwoStations, order, other: Some(other), reasons: vec![], fact_at: None };
+        found.conflict(&row, parcel, record.wall, age_ms, now)
+    });
+    Ok(Some((row, conflict)))
 }
 
 /// Which records are wanted.

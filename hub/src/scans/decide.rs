@@ -1,11 +1,13 @@
 //! What happens to a batch of a station's records, decided without looking anything up.
 
 use super::model::{Arrival, Entry, Unfit};
+use packline_protocol::facts::Release;
 use packline_protocol::id::{ParcelId, ScanSeq};
 use packline_protocol::record::{ChainLink, Event, RAW_MAX, ScanRecord};
 use packline_protocol::time::Timestamp;
 use packline_protocol::uplink::{Batch, Hello};
 use packline_protocol::verdict::{Outcome, ReasonCode, Verdict};
+use std::collections::{BTreeMap, VecDeque};
 
 /// Where the hub stands with one journal of one station.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,10 +127,37 @@ pub fn late_facts(verdict: &Verdict, changed_at: Timestamp, at: Timestamp) -> Ve
     if verdict.outcome == Outcome::Stop { stops.collect() } else { Vec::new() }
 }
 
+/// Releases that were hinted at lately, to find two stations with one parcel before their records are here.
+#[derive(Debug, Default)]
+pub struct Hinted {
+    releases: BTreeMap<ParcelId, Release>,
+    order: VecDeque<ParcelId>,
+}
+
+/// The most hinted releases that are remembered.
+const HINTED_MAX: usize = 10_000;
+
+impl Hinted {
+    /// Remembers a release; answers the one by another station that came before it, if there was one.
+    pub fn note(&mut self, parcel: ParcelId, release: &Release) -> Option<Release> {
+        if let Some(before) = self.releases.get(&parcel) {
+            return Some(before.clone()).filter(|before| before.station != release.station);
+        }
+        if self.order.len() >= HINTED_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.releases.remove(&oldest);
+        }
+        self.order.push_back(parcel);
+        self.releases.insert(parcel, release.clone());
+        None
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use packline_protocol::id::{BootId, StationEpoch};
+    use packline_protocol::id::{BootId, StationEpoch, StationId};
     use packline_protocol::record::Note;
     use packline_protocol::time::Moment;
     use proptest::prelude::*;
@@ -224,6 +253,20 @@ mod tests {
         let bad: Vec<_> = entries.iter().map(|entry| entry.record.is_err()).collect();
         assert_eq!(bad, [false, true, true, false]);
         assert_eq!(entries[2].record, Err(Unfit::Misnumbered { says: ScanSeq(9) }));
+    }
+
+    #[test]
+    fn hints_tell_two_stations_with_one_parcel_apart_and_are_forgotten_in_time() {
+        let by = |station: &str| Release { station: StationId::parse(station).unwrap(), at: Timestamp(5) };
+        let mut hinted = Hinted::default();
+        assert_eq!(hinted.note(ParcelId(1), &by("pack-1")), None);
+        assert_eq!(hinted.note(ParcelId(1), &by("pack-1")), None);
+        assert_eq!(hinted.note(ParcelId(1), &by("pack-2")), Some(by("pack-1")));
+        for parcel in 0..HINTED_MAX as u64 {
+            hinted.note(ParcelId(100 + parcel), &by("pack-1"));
+        }
+        assert_eq!(hinted.note(ParcelId(1), &by("pack-2")), None);
+        assert_eq!((hinted.order.len(), hinted.releases.len()), (HINTED_MAX, HINTED_MAX));
     }
 
     proptest! {

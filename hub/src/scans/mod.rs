@@ -7,4 +7,8 @@ pub mod model;
 pub mod pages;
 mod store;
 
+pub use decide::Hinted;
 pub(crate) use store::{ROWS, STATEMENTS};
+
+#[cfg(test)]
+mod tests;

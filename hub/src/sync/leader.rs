@@ -48,6 +48,7 @@ pub struct Leader {
     feed: Feed,
     head_at: Moment,
     head_due: bool,
+    renewed_at: Moment,
     compacted_at: Moment,
     verified_at: Moment,
     life_at: Option<Moment>,
@@ -57,8 +58,18 @@ impl Leader {
     /// Ready to lead with this feed.
     pub fn new(app: App, post: Post, guard: Arc<Guard>, feed: Feed) -> Self {
         let now = clock::moment();
-        let (head_at, compacted_at, verified_at) = (Moment(0), now, now);
-        Self { app, post, guard, feed, head_at, head_due: true, compacted_at, verified_at, life_at: None }
+        Self {
+            app,
+            post,
+            guard,
+            feed,
+            head_at: Moment(0),
+            head_due: true,
+            renewed_at: now,
+            compacted_at: now,
+            verified_at: now,
+            life_at: None,
+        }
     }
 
     /// Leads until the hub stops, the lead is lost or the store fails; then somebody has to take the lead anew.
@@ -140,7 +151,10 @@ impl Leader {
             return Ok(());
         }
         let wall = self.app.clock.now();
-        self.feed.renew(wall).await?;
+        if now.since_ms(self.renewed_at) >= HEAD_EVERY_MS / 2 {
+            self.feed.renew(wall).await?;
+            self.renewed_at = now;
+        }
         let site = self.feed.site().clone();
         let log = self.feed.log();
         let seen = Seen { epoch: log.place.epoch, seq: log.place.seq };

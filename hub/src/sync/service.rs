@@ -1,7 +1,7 @@
 //! Brings the parts together: broker, connection, inbox, the sites that this hub leads.
 
 use super::desk::{self, Desk};
-use super::feed::Feed;
+use super::feed::{Feed, LEASE_MS};
 use super::guard::Guard;
 use super::inbox::{BIRTHS_MAX, Errand, Inbox, Site, Sites};
 use super::leader::{Leader, Wish};
@@ -13,13 +13,14 @@ use crate::app::App;
 use crate::broker::{Broker, Directory, Embedded, EmbeddedConfig, External};
 use crate::config::BrokerChoice;
 use crate::error::chain;
-use crate::scans;
+use crate::scans::{self, Hinted};
 use crate::{clock, fleet, orders};
 use anyhow::Context as _;
 use packline_protocol::downlink::{Busy, HelloWanted};
 use packline_protocol::envelope::Sealer;
 use packline_protocol::id::{SiteId, StationId};
 use packline_protocol::topic::{self, Topic, UpStream};
+use packline_protocol::uplink::Hint;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -30,6 +31,8 @@ use tracing::{info, warn};
 
 /// How often sites without a leader are looked for.
 const SEEK_EVERY: Duration = Duration::from_secs(2);
+/// What was marked may be of a new site: then this soon.
+const SEEK_REST_MS: u64 = 250;
 /// How long a station waits when batches come faster than they can be kept, in milliseconds.
 const WAIT_MS: u32 = 1_000;
 /// How often old things are forgotten, and how many transactions at a time.
@@ -129,7 +132,7 @@ async fn run_errands(
     post: Post,
     mut queue: mpsc::Receiver<(SiteId, StationId, Errand)>,
 ) -> anyhow::Result<()> {
-    let mut wanted = 0;
+    let (mut wanted, mut hinted) = (0, Hinted::default());
     loop {
         let next = tokio::select! {
             next = queue.recv() => next,
@@ -150,14 +153,22 @@ async fn run_errands(
                 post.send(&topic, &HelloWanted { count: wanted }).await;
             }
             Errand::Wait => post.send(&topic, &Busy { retry_ms: WAIT_MS }).await,
-            Errand::Hint(hint) => {
-                if let Some(row) = scans::actions::hinted(&station, &site, &hint, app.clock.now())
-                    && app.is_watched()
-                {
-                    app.show("scan", scans::pages::live(&row));
-                }
+            Errand::Hint(hint) => show_hint(&app, &mut hinted, &station, &site, &hint).await,
+        }
+    }
+}
+
+/// Shows a scan before its record has come, and the conflict that it means. Nothing of it is stored.
+async fn show_hint(app: &App, hinted: &mut Hinted, station: &StationId, site: &SiteId, hint: &Hint) {
+    match scans::actions::hint(&app.db, hinted, station, site, hint, app.clock.now()).await {
+        Ok(Some((row, conflict))) if app.is_watched() => {
+            app.show("scan", scans::pages::live(&row));
+            if let Some(conflict) = conflict {
+                app.show("conflict", serde_json::json!(conflict));
             }
         }
+        Ok(_) => {}
+        Err(error) => warn!(error = %chain(&error), "Failed to look at a hint of station `{station}`"),
     }
 }
 
@@ -173,9 +184,14 @@ struct Seeker {
 async fn seek(seeker: Seeker) -> anyhow::Result<()> {
     let mut led: BTreeSet<SiteId> = BTreeSet::new();
     let mut leaders: JoinSet<SiteId> = JoinSet::new();
+    let mut sought = None;
     loop {
-        if let Err(error) = seeker.lead_free(&mut led, &mut leaders).await {
-            warn!(error = %format!("{error:#}"), "Failed to take the lead of sites");
+        let now = clock::moment();
+        if sought.is_none_or(|at| now.since_ms(at) >= SEEK_REST_MS) {
+            sought = Some(now);
+            if let Err(error) = seeker.lead_free(&mut led, &mut leaders).await {
+                warn!(error = %format!("{error:#}"), "Failed to take the lead of sites");
+            }
         }
         tokio::select! {
             () = seeker.app.stopped() => break,
@@ -238,6 +254,43 @@ impl Seeker {
             desk.abort();
             site
         });
+    }
+}
+
+/// Looks at everything that stations know again, site by site, and begins new lives of the logs.
+pub async fn rebuild(app: &App) -> anyhow::Result<()> {
+    let guard = Guard::open(&app.config.data).context("failed to read what was last seen of the change logs")?;
+    // Not under the hub's own name: then a hub that runs would give way to this.
+    let owner = format!("{}-rebuild", guard.instance());
+    for site in fleet::actions::sites(&app.db).await? {
+        let site = site.site;
+        let mut feed = take_lead(app, &site, &owner).await?;
+        let marked = feed.rebuild(app.clock.now()).await?;
+        let mut changes = 0;
+        loop {
+            let step = feed.fold(app.clock.now()).await?;
+            changes += step.deltas.iter().map(|delta| delta.changes.len()).sum::<usize>();
+            feed.renew(app.clock.now()).await?;
+            if !step.more {
+                break;
+            }
+        }
+        feed.leave().await?;
+        println!("site `{site}`: looked at {marked} rows, corrected {changes}");
+    }
+    Ok(())
+}
+
+/// Takes the lead of a site, waiting for a lease that nobody holds any more to run out.
+async fn take_lead(app: &App, site: &SiteId, owner: &str) -> anyhow::Result<Feed> {
+    let deadline = app.clock.now().plus_ms(LEASE_MS + 2_000);
+    loop {
+        let now = app.clock.now();
+        if let Some(feed) = Feed::lead(&app.db, site, owner, None, now).await? {
+            return Ok(feed);
+        }
+        anyhow::ensure!(now < deadline, "site `{site}` is led by a hub that runs; stop it first");
+        tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }
 

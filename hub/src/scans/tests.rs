@@ -1,0 +1,397 @@
+//! Taking records through the actions, on both engines.
+
+use super::actions::{self, Arrived, Of, Taken};
+use super::model::{ConflictKind, ScanKind, ScanRow};
+use super::{Hinted, decide};
+use crate::actor::Actor;
+use crate::orders;
+use crate::orders::input::{OrderInput, ParcelInput};
+use crate::store::testing::{ENGINES, START, TestApp};
+use packline_protocol::downlink::{Ack, REFUSED_FORK};
+use packline_protocol::facts::{CodeClass, FactsDigest, OrderStatus, RefundState};
+use packline_protocol::id::{
+    BootId, Epoch, ParcelId, Revision, RuleId, ScanSeq, ScannerId, Seq, SiteId, StationEpoch, StationId,
+};
+use packline_protocol::record::{ChainLink, Event, Judged, Note, ScanRecord};
+use packline_protocol::time::{Moment, Timestamp};
+use packline_protocol::uplink::{Batch, Hello, Hint, ReplicaState};
+use packline_protocol::verdict::{Outcome, Reason, ReasonCode, Verdict};
+use std::collections::BTreeMap;
+
+/// A station that writes a journal and sends parts of it.
+struct Station {
+    name: &'static str,
+    epoch: StationEpoch,
+    records: Vec<Vec<u8>>,
+}
+
+impl Station {
+    fn new(name: &'static str) -> Self {
+        Self { name, epoch: StationEpoch(u64::MAX - 7), records: Vec::new() }
+    }
+
+    fn id(&self) -> StationId {
+        StationId::parse(self.name).unwrap()
+    }
+
+    /// Writes what happened, told `at` milliseconds after the clock's start.
+    fn write(&mut self, at: i64, event: Event) {
+        let record = ScanRecord {
+            seq: ScanSeq(self.records.len() as u64 + 1),
+            boot: BootId(1),
+            moment: Moment(self.records.len() as u64),
+            wall: START.plus_ms(at),
+            wall_trusted: true,
+            event,
+        };
+        self.records.push(record.encode());
+    }
+
+    fn judge(&mut self, at: i64, outcome: Outcome, parcel: Option<ParcelId>) {
+        let reason = Reason {
+            code: ReasonCode::Unknown,
+            rule: RuleId::parse("judge").unwrap(),
+            about: String::new(),
+            say: None,
+        };
+        let verdict = Verdict {
+            outcome,
+            reasons: if outcome == Outcome::Release { vec![] } else { vec![reason] },
+            parcel,
+            repeat: false,
+            revision: Revision(0),
+            facts: FactsDigest([3; 16]),
+            epoch: Epoch(u64::MAX),
+            position: Seq(9),
+            age_ms: Some(800),
+        };
+        let judged = Judged {
+            scanner: ScannerId::parse("gun").unwrap(),
+            raw: b"SF1".to_vec(),
+            code: "SF1\0".to_owned(),
+            class: CodeClass::Parcel,
+            order: None,
+            verdict,
+        };
+        self.write(at, Event::Judged(Box::new(judged)));
+    }
+
+    fn note(&mut self, why: &str) {
+        self.write(0, Event::Noted(Note::SetAside { seq: ScanSeq(1), why: why.to_owned() }));
+    }
+
+    /// Records `first` to `last` as a batch.
+    fn send(&self, first: usize, last: usize) -> Arrived {
+        let before = self.records[..first - 1].iter().fold(ChainLink::START, |link, record| link.next(record));
+        let records = self.records[first - 1..last].to_vec();
+        let batch = Batch { station_epoch: self.epoch, first: ScanSeq(first as u64), before, records };
+        Arrived { station: self.id(), site: site(), batch }
+    }
+
+    fn hello(&self, from: u64) -> Hello {
+        Hello {
+            session: 5,
+            boot: BootId(1),
+            version: "0".to_owned(),
+            row_schema: 1,
+            station_epoch: self.epoch,
+            journal_from: ScanSeq(from),
+            journal_to: ScanSeq(self.records.len() as u64),
+            replica: ReplicaState::default(),
+        }
+    }
+}
+
+fn site() -> SiteId {
+    SiteId::parse("main").unwrap()
+}
+
+async fn take(app: &TestApp, arrived: &[Arrived]) -> Taken {
+    actions::take(&app.db, arrived, app.clock.now()).await.unwrap()
+}
+
+fn ack(taken: &Taken) -> &Ack {
+    assert_eq!(taken.acks.len(), 1);
+    &taken.acks[0].2
+}
+
+async fn all(app: &TestApp) -> Vec<ScanRow> {
+    actions::recent(&app.db, &Of::All, None, actions::PAGE_MAX).await.unwrap()
+}
+
+/// Makes an order with one parcel and answers the parcel's number.
+async fn parcel(app: &TestApp, origin_no: &str) -> ParcelId {
+    let input = OrderInput {
+        platform: "pos".into(),
+        origin_no: origin_no.into(),
+        version: Some(START.plus_ms(1)),
+        status: Some(OrderStatus::Paid),
+        parcels: Some(vec![ParcelInput { waybills: vec![format!("SF{origin_no}")], ..ParcelInput::default() }]),
+        ..OrderInput::default()
+    };
+    tell(app, input).await;
+    let id = orders::actions::find(&app.db, "pos", origin_no).await.unwrap().unwrap();
+    orders::actions::get(&app.db, id).await.unwrap().unwrap().parcels[0].id
+}
+
+async fn tell(app: &TestApp, input: OrderInput) {
+    orders::actions::receive(app, &[input], &Actor::Channel("test".into()), "test").await.unwrap();
+}
+
+fn refund(origin_no: &str, at: i64) -> OrderInput {
+    OrderInput {
+        platform: "pos".into(),
+        origin_no: origin_no.into(),
+        version: Some(START.plus_ms(at)),
+        refund: Some(RefundState::Done),
+        ..OrderInput::default()
+    }
+}
+
+#[tokio::test]
+async fn batches_of_many_stations_in_any_order_and_number_give_each_record_once() {
+    for engine in ENGINES {
+        for seed in 0..4u64 {
+            let app = TestApp::on(engine).await;
+            let mut stations = ["pack-1", "pack-2", "pack-3"].map(Station::new);
+            for (number, station) in stations.iter_mut().enumerate() {
+                (0..40).for_each(|at| station.judge(at, Outcome::Ask, Some(ParcelId(number as u64 * 100 + 1))));
+            }
+            let mut state = seed;
+            let mut below = |limit: usize| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (state >> 33) as usize % limit
+            };
+            let mut upto: BTreeMap<&str, u64> = BTreeMap::new();
+            for _ in 0..120 {
+                let group: Vec<Arrived> = (0..1 + below(5))
+                    .map(|_| {
+                        let station = &stations[below(3)];
+                        let have = usize::try_from(upto.get(station.name).copied().unwrap_or(0)).unwrap();
+                        let first = (1 + (have + below(4)).saturating_sub(2)).clamp(1, 40);
+                        station.send(first, (first + below(9)).min(40))
+                    })
+                    .collect();
+                for (_, station, ack) in take(&app, &group).await.acks {
+                    let name = stations.iter().find(|known| known.id() == station).unwrap().name;
+                    let before = upto.insert(name, ack.upto.0).unwrap_or(0);
+                    assert!(before <= ack.upto.0, "{engine} seed {seed}: an acknowledgement never goes back");
+                }
+            }
+            assert!(upto.values().sum::<u64>() > 60, "{engine} seed {seed}: {upto:?}");
+            for station in &stations {
+                take(&app, &[station.send(1, 40)]).await;
+                let of = Of::Station(station.id());
+                let kept = actions::recent(&app.db, &of, None, 500).await.unwrap();
+                let seqs: Vec<u64> = kept.iter().rev().map(|row| row.seq.0).collect();
+                assert_eq!(seqs, (1..=40).collect::<Vec<_>>(), "{engine} seed {seed}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_same_batch_taken_by_two_hubs_at_once_is_kept_once() {
+    for engine in ENGINES {
+        let app = TestApp::on(engine).await;
+        let mut station = Station::new("pack-1");
+        (0..50).for_each(|at| station.judge(at, Outcome::Ask, None));
+        let tasks: Vec<_> = (0..8)
+            .map(|_| {
+                let (db, arrived, now) = (app.db.clone(), station.send(1, 50), app.clock.now());
+                tokio::spawn(async move { actions::take(&db, &[arrived], now).await })
+            })
+            .collect();
+        let mut taken = 0;
+        for task in tasks {
+            // One that loses the race may fail; its station sends again and is told that all is there.
+            taken += task.await.unwrap().map_or(0, |taken| taken.records.len());
+        }
+        assert_eq!((taken, all(&app).await.len()), (50, 50), "{engine}");
+        assert_eq!(ack(&take(&app, &[station.send(1, 50)]).await).upto, ScanSeq(50));
+    }
+}
+
+#[tokio::test]
+async fn a_gap_is_answered_with_where_the_hub_stands() {
+    for engine in ENGINES {
+        let app = TestApp::on(engine).await;
+        let mut station = Station::new("pack-1");
+        (0..9).for_each(|_| station.note("x"));
+        assert_eq!(ack(&take(&app, &[station.send(1, 3)]).await).upto, ScanSeq(3));
+        let taken = take(&app, &[station.send(5, 9)]).await;
+        assert_eq!((ack(&taken).upto, taken.records.len()), (ScanSeq(3), 0), "{engine}");
+        let together = take(&app, &[station.send(4, 4), station.send(5, 9)]).await;
+        assert_eq!((ack(&together).upto, ack(&together).safe_upto), (ScanSeq(9), ScanSeq(0)));
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_can_read_is_kept_refused_and_does_not_block_what_follows() {
+    for engine in ENGINES {
+        let app = TestApp::on(engine).await;
+        let mut station = Station::new("pack-1");
+        (0..4).for_each(|at| station.judge(at, Outcome::Stop, None));
+        station.records[1] = b"\xff\xfe not a record".to_vec();
+        let taken = take(&app, &[station.send(1, 4)]).await;
+        assert_eq!(ack(&taken).upto, ScanSeq(4));
+        let refused: Vec<_> = ack(&taken).refused.iter().map(|refusal| (refusal.seq.0, &*refusal.why)).collect();
+        assert!(matches!(&refused[..], [(2, why)] if why.starts_with("unreadable: ")), "{refused:?}");
+        let rows = all(&app).await;
+        let unfit = rows.iter().find(|row| row.seq == ScanSeq(2)).unwrap();
+        assert_eq!((unfit.kind, unfit.wall), (ScanKind::Unfit, None), "{engine}");
+        let good = rows.iter().find(|row| row.seq == ScanSeq(3)).unwrap();
+        assert_eq!((good.code.as_str(), good.reason.as_deref()), ("SF1", Some("unknown")), "no zero in a text");
+        assert!(actions::find(&app.db, unfit.id).await.unwrap().is_none());
+        let whole = actions::find(&app.db, good.id).await.unwrap().unwrap();
+        assert_eq!(whole.encode(), station.records[2], "the record itself is as it was");
+    }
+}
+
+#[tokio::test]
+async fn a_journal_that_was_set_back_is_refused_and_nothing_of_it_acknowledged() {
+    for engine in ENGINES {
+        let app = TestApp::on(engine).await;
+        let (mut station, mut copy) = (Station::new("pack-1"), Station::new("pack-1"));
+        for _ in 0..6 {
+            station.note("same");
+            copy.note("same");
+        }
+        (0..4).for_each(|_| station.note("one"));
+        (0..8).for_each(|_| copy.note("other"));
+        take(&app, &[station.send(1, 10)]).await;
+        for (first, last) in [(7, 9), (7, 14), (11, 14), (5, 8)] {
+            let taken = take(&app, &[copy.send(first, last)]).await;
+            assert_eq!(ack(&taken).upto, ScanSeq(10), "{engine}: {first} to {last}");
+            assert!(ack(&taken).refused[0].why.starts_with(REFUSED_FORK));
+        }
+        assert!(ack(&take(&app, &[copy.send(2, 5)]).await).refused.is_empty(), "up to there it is the same journal");
+        assert_eq!(all(&app).await.len(), 10);
+    }
+}
+
+#[tokio::test]
+async fn records_that_are_gone_for_good_are_given_up_at_a_birth_and_remembered() {
+    for engine in ENGINES {
+        let app = TestApp::on(engine).await;
+        let mut station = Station::new("pack-1");
+        (0..9).for_each(|_| station.note("x"));
+        take(&app, &[station.send(1, 2)]).await;
+        let welcome =
+            async |from| actions::welcome(&app.db, &station.id(), &station.hello(from), app.clock.now()).await.unwrap();
+        assert_eq!(welcome(3).await.upto, ScanSeq(2), "nothing is missing");
+        assert_eq!(welcome(6).await.upto, ScanSeq(5));
+        assert_eq!(welcome(6).await.upto, ScanSeq(5), "once");
+        let taken = take(&app, &[station.send(6, 9)]).await;
+        assert_eq!((ack(&taken).upto, taken.records.len()), (ScanSeq(9), 4), "{engine}");
+        let gaps = sqlx::query("SELECT from_seq, to_seq FROM ingest_gap").fetch_all(app.db.read()).await.unwrap();
+        let gaps: Vec<(i64, i64)> = gaps.iter().map(|row| (sqlx::Row::get(row, 0), sqlx::Row::get(row, 1))).collect();
+        assert_eq!(gaps, [(3, 5)]);
+        let absurd = Hello { journal_from: ScanSeq(u64::MAX), ..station.hello(6) };
+        let answer = actions::welcome(&app.db, &station.id(), &absurd, app.clock.now()).await.unwrap();
+        assert_eq!(answer.upto, ScanSeq(9), "a birth that makes no sense gives up nothing");
+    }
+}
+
+#[tokio::test]
+async fn a_new_journal_of_a_known_station_begins_at_one_and_the_old_one_is_remembered() {
+    for engine in ENGINES {
+        let app = TestApp::on(engine).await;
+        let mut station = Station::new("pack-1");
+        (0..3).for_each(|_| station.note("x"));
+        take(&app, &[station.send(1, 3)]).await;
+        let mut renewed = Station { epoch: StationEpoch(4), ..Station::new("pack-1") };
+        renewed.note("new");
+        let taken = take(&app, &[renewed.send(1, 1), station.send(1, 3)]).await;
+        let upto: BTreeMap<u64, u64> = taken.acks.iter().map(|(_, _, ack)| (ack.station_epoch.0, ack.upto.0)).collect();
+        assert_eq!(upto, BTreeMap::from([(4, 1), (station.epoch.0, 3)]), "{engine}");
+    }
+}
+
+#[tokio::test]
+async fn two_stations_with_one_parcel_are_a_conflict_and_the_first_release_stays() {
+    for engine in ENGINES {
+        let app = TestApp::on(engine).await;
+        let id = parcel(&app, "A1").await;
+        let (mut one, mut two) = (Station::new("pack-1"), Station::new("pack-2"));
+        one.judge(10, Outcome::Release, Some(id));
+        one.judge(20, Outcome::Release, Some(id));
+        two.judge(30, Outcome::Release, Some(id));
+        two.judge(40, Outcome::Release, Some(ParcelId(77_777)));
+        let first = take(&app, &[one.send(1, 2)]).await;
+        assert_eq!(first.conflicts, [], "{engine}: one station may look twice");
+        let mut hinted = Hinted::default();
+        let hint = Hint { station_epoch: two.epoch, record: two.records[0].clone() };
+        let shown = actions::hint(&app.db, &mut hinted, &two.id(), &site(), &hint, app.clock.now()).await.unwrap();
+        let (row, early) = shown.unwrap();
+        assert_eq!((row.id, early.unwrap().other_station), (0, Some(one.id())));
+        let conflicts = take(&app, &[two.send(1, 2)]).await.conflicts;
+        let [conflict] = &conflicts[..] else { panic!("{conflicts:?}") };
+        assert_eq!((conflict.kind, conflict.parcel), (ConflictKind::TwoStations, id));
+        assert_eq!((conflict.other_station.clone(), conflict.other_at), (Some(one.id()), Some(START.plus_ms(10))));
+        assert_eq!(actions::conflicts(&app.db, Some(id), None, 10).await.unwrap(), conflicts);
+        let mut view = app.db.view("test").await.unwrap();
+        let told = orders::actions::parcels_for_sync(view.conn(), &site(), &[id]).await.unwrap();
+        assert_eq!(told[0].released.clone().unwrap().station, one.id());
+    }
+}
+
+#[tokio::test]
+async fn a_release_that_the_hub_knew_to_be_wrong_is_found_with_its_reasons() {
+    for engine in ENGINES {
+        let app = TestApp::on(engine).await;
+        let (fine, refunded) = (parcel(&app, "A1").await, parcel(&app, "A2").await);
+        tell(&app, refund("A2", 50)).await;
+        let mut station = Station::new("pack-1");
+        station.judge(100, Outcome::Release, Some(fine));
+        station.judge(100, Outcome::Release, Some(refunded));
+        let conflicts = take(&app, &[station.send(1, 2)]).await.conflicts;
+        let [conflict] = &conflicts[..] else { panic!("{conflicts:?}") };
+        assert_eq!((conflict.kind, conflict.parcel), (ConflictKind::LateFact, refunded), "{engine}");
+        assert_eq!(conflict.reasons, [ReasonCode::RefundDone.key()]);
+        assert_eq!((conflict.fact_at, conflict.age_ms), (Some(START.plus_ms(50)), Some(800)));
+    }
+}
+
+#[tokio::test]
+async fn records_beyond_their_time_are_forgotten_and_still_not_taken_twice() {
+    for engine in ENGINES {
+        let app = TestApp::on(engine).await;
+        let mut station = Station::new("pack-1");
+        (0..5).for_each(|_| station.note("x"));
+        take(&app, &[station.send(1, 3)]).await;
+        app.clock.advance_ms(actions::RECORD_KEEP_MS + 1);
+        take(&app, &[station.send(4, 5)]).await;
+        assert_eq!(actions::forget_old(&app.db, app.clock.now()).await.unwrap(), 3, "{engine}");
+        assert_eq!(actions::forget_old(&app.db, app.clock.now()).await.unwrap(), 0);
+        let again = take(&app, &[station.send(1, 2), station.send(1, 5)]).await;
+        assert_eq!((again.records.len(), ack(&again).upto), (0, ScanSeq(5)));
+        assert!(ack(&again).refused.is_empty(), "forgotten is not forked");
+    }
+}
+
+#[test]
+fn that_a_parcel_left_after_its_release_is_no_objection_to_it() {
+    let verdict = |code: ReasonCode| Verdict {
+        outcome: code.outcome(),
+        reasons: vec![Reason { code, rule: RuleId::parse("r").unwrap(), about: String::new(), say: None }],
+        parcel: Some(ParcelId(1)),
+        repeat: false,
+        revision: Revision(0),
+        facts: FactsDigest([0; 16]),
+        epoch: Epoch(1),
+        position: Seq(1),
+        age_ms: None,
+    };
+    for (code, fact_at, expected) in [
+        (ReasonCode::RefundDone, 5, 1),
+        (ReasonCode::RefundDone, 50, 1),
+        (ReasonCode::AlreadyDispatched, 5, 1),
+        (ReasonCode::AlreadyDispatched, 50, 0),
+        (ReasonCode::ReleasedElsewhere, 5, 0),
+        (ReasonCode::PartWaiting, 5, 0),
+    ] {
+        let late = decide::late_facts(&verdict(code), Timestamp(fact_at), Timestamp(10));
+        assert_eq!(late.len(), expected, "{code:?} at {fact_at}");
+    }
+}
