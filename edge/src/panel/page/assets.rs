@@ -15,11 +15,13 @@ const IMAGE: &str = "image/svg+xml";
 
 /// Name, media type and content.
 const ASSETS: &[(&str, &str, &str)] = &[
+    ("answer.css", STYLE, include_str!("../../../assets/answer.css")),
     ("bench.css", STYLE, include_str!("../../../assets/bench.css")),
     ("bench.js", SCRIPT, include_str!("../../../assets/bench.js")),
     ("draw.js", SCRIPT, include_str!("../../../assets/draw.js")),
     ("icon.svg", IMAGE, include_str!("../../../assets/icon.svg")),
     ("keys.js", SCRIPT, include_str!("../../../assets/keys.js")),
+    ("screens.css", STYLE, include_str!("../../../assets/screens.css")),
     ("sound.js", SCRIPT, include_str!("../../../assets/sound.js")),
     ("stream.js", SCRIPT, include_str!("../../../assets/stream.js")),
     ("words.js", SCRIPT, include_str!("../../../assets/words.js")),
