@@ -1,6 +1,7 @@
 //! The change log through its own functions, on both engines, with orders as its source.
 
 mod life;
+mod post;
 mod replica;
 
 use super::answer::{self, RangeAnswer, RowsAnswer};
