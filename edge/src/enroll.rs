@@ -137,3 +137,100 @@ fn agent(ca_file: Option<&Path>) -> Result<ureq::Agent, EnrollError> {
     }
     Ok(config.build().new_agent())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credential::FILE;
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::net::TcpListener;
+
+    /// A hub that answers each request in turn; gives its address and what it was asked.
+    fn hub(answers: &'static [(u16, &'static str)]) -> (String, std::thread::JoinHandle<Vec<serde_json::Value>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let served = std::thread::spawn(move || {
+            let serve = |(status, body): &(u16, &str)| {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut reader = BufReader::new(stream.try_clone().unwrap());
+                let mut length = 0;
+                loop {
+                    let mut line = String::new();
+                    reader.read_line(&mut line).unwrap();
+                    if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                        length = value.trim().parse().unwrap();
+                    }
+                    if line == "\r\n" {
+                        break;
+                    }
+                }
+                let mut request = vec![0; length];
+                reader.read_exact(&mut request).unwrap();
+                let head =
+                    format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+                stream.write_all(head.as_bytes()).unwrap();
+                stream.write_all(body.as_bytes()).unwrap();
+                serde_json::from_slice(&request).unwrap()
+            };
+            answers.iter().map(serve).collect()
+        });
+        (address, served)
+    }
+
+    const GRANTED: &str = concat!(
+        r#"{"site":"sz-1","station":"pack-01","mqtt_url":"mqtt://127.0.0.1:1883","hub_id":"hub-1","hub_public_key":""#,
+        "0101010101010101010101010101010101010101010101010101010101010101",
+        r#""}"#
+    );
+
+    #[test]
+    fn a_token_becomes_a_credential_and_asking_again_asks_for_the_same() {
+        let state = tempfile::tempdir().unwrap();
+        let (address, served) = hub(&[(500, "{}"), (200, GRANTED), (200, GRANTED)]);
+        assert!(matches!(enroll(state.path(), &address, "t0ken", None), Err(EnrollError::Refused { status: 500, .. })));
+        let first = enroll(state.path(), &address, " t0ken\n", None).unwrap();
+        let second = enroll(state.path(), &address, "t0ken", None).unwrap();
+        assert_eq!((&first, first.station.as_str()), (&second, "pack-01"));
+        assert_eq!(Credential::load(state.path()).unwrap(), first);
+        let asked = served.join().unwrap();
+        assert_eq!(asked[0], asked[1], "the keys of the first attempt are used again");
+        assert_eq!(asked[0]["token"], "t0ken");
+        assert_eq!(asked[0]["public_key"].as_str().unwrap().len(), 64);
+    }
+
+    #[test]
+    fn nobody_else_may_read_the_secrets_and_they_never_show_themselves() {
+        use std::os::unix::fs::PermissionsExt;
+        let state = tempfile::tempdir().unwrap();
+        let (address, served) = hub(&[(200, GRANTED)]);
+        let credential = enroll(state.path(), &address, "t0ken", None).unwrap();
+        served.join().unwrap();
+        for name in [FILE, KEYS] {
+            let mode = std::fs::metadata(state.path().join(name)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{name}");
+        }
+        let secret: String = credential.secret_key.clone().into();
+        let shown = format!("{credential:?} {:?}", credential.secret_key);
+        assert!(!shown.contains(&secret) && !shown.contains(&credential.mqtt_secret), "{shown}");
+    }
+
+    #[test]
+    fn a_refusal_says_what_the_hub_said() {
+        let state = tempfile::tempdir().unwrap();
+        let (address, served) =
+            hub(&[(403, r#"{"title":"token is spent","detail":"add the station again"}"#), (200, "?")]);
+        let refused = enroll(state.path(), &address, "t0ken", None).unwrap_err().to_string();
+        assert_eq!(refused, "the hub refused with status 403: token is spent: add the station again");
+        assert!(matches!(enroll(state.path(), &address, "t0ken", None), Err(EnrollError::Answer(_))));
+        served.join().unwrap();
+        assert!(matches!(Credential::load(state.path()), Err(CredentialError::Missing { .. })));
+    }
+
+    #[test]
+    fn a_damaged_credential_is_named_without_being_shown() {
+        let state = tempfile::tempdir().unwrap();
+        std::fs::write(state.path().join(FILE), r#"{"site":"sz-1","mqtt_secret":"s3cret"#).unwrap();
+        let error = Credential::load(state.path()).unwrap_err().to_string();
+        assert!(error.contains("is no credential: line 1, column") && !error.contains("s3cret"), "{error}");
+    }
+}

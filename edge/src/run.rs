@@ -10,7 +10,7 @@ use crate::health::Health;
 use crate::journal::{self, Birth, Journal, Store};
 use crate::link::{self, LinkState, Running};
 use crate::panel::gpio::{LightThread, Signal, open as open_light};
-use crate::replica::{self, Replica};
+use crate::replica::{self, Replica, ReplicaError};
 use crate::station::thread::{Parts, StationHandle, StationThread};
 use crate::station::{Doing, LinkView, PanelView, StationSettings};
 use crate::{outbox, panel};
@@ -25,6 +25,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
+const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// The name of the claim token among the service's credentials.
 const CLAIM: &str = "packline-edge.claim";
 
@@ -60,7 +61,9 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     });
     let health = Health::start(station.handle().clone()).context("failed to start the health thread")?;
     announce(&config, address)?;
+    let nights = tokio::spawn(check_nightly(replica.clone(), journal.clone(), alarms.clone()));
     let told = attend(station.handle(), &link, &alarms).await;
+    nights.abort();
     info!("Stopping: {told}");
     drop(health);
     pages.abort();
@@ -72,6 +75,36 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     journal.close();
     info!("Stopped");
     Ok(())
+}
+
+/// Works everything out anew once a day: finds damage that nobody has stumbled over.
+async fn check_nightly(replica: Replica, journal: Journal, alarms: Alarms) {
+    loop {
+        tokio::time::sleep(DAY).await;
+        let (replica, journal) = (replica.clone(), journal.clone());
+        let checked = tokio::task::spawn_blocking(move || (check_replica(&replica), journal.verify().err())).await;
+        let Ok((damage, broken)) = checked else { return };
+        if let Some(damage) = damage {
+            alarms.raise("replica-damaged", damage);
+        }
+        alarms.set("journal-damaged", broken.map(|error| format!("restart the station to save its records: {error}")));
+    }
+}
+
+/// A replica that is damaged is fetched again; answers what to say about it.
+fn check_replica(replica: &Replica) -> Option<String> {
+    match replica.verify() {
+        Err(ReplicaError::Damaged(why)) => {
+            let done =
+                replica.start_over(&why).map_or_else(|error| error.to_string(), |_| "it is fetched again".to_owned());
+            Some(format!("the copy of the orders was damaged ({why}); {done}"))
+        }
+        Err(error) => Some(error.to_string()),
+        Ok(rows) => {
+            info!(rows, "The copy of the orders is sound");
+            None
+        }
+    }
 }
 
 /// Passes news between link and station until a signal comes; answers which.

@@ -268,7 +268,7 @@ impl Content {
         let mut content = std::mem::take(&mut self.durable);
         for change in self.unsynced.drain(..) {
             match change {
-                Change::Length(length) if roll(dice) % 2 == 0 => {
+                Change::Length(length) if roll(dice).is_multiple_of(2) => {
                     content.resize(usize::try_from(length).unwrap_or(0), 0);
                 }
                 Change::Length(_) => {}
@@ -284,7 +284,7 @@ impl Content {
 fn tear(content: &mut [u8], at: u64, bytes: &[u8], dice: &mut u64) {
     let fate = roll(dice) % 3;
     for (number, sector) in bytes.chunks(SECTOR).enumerate() {
-        let arrives = fate == 0 || (fate == 1 && roll(dice) % 2 == 0);
+        let arrives = fate == 0 || (fate == 1 && roll(dice).is_multiple_of(2));
         if arrives {
             put(content, at + (number * SECTOR) as u64, sector);
         }

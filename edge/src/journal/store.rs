@@ -105,7 +105,7 @@ impl Store {
             }
             Ok(())
         })
-        .map_err(|cause| read_error(cause))?;
+        .map_err(read_error)?;
         Ok(pending)
     }
 

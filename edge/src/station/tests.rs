@@ -2,7 +2,6 @@ use super::core::{Feedback, Output, Station, StationSettings, Ticket};
 use super::*;
 use crate::disk::fault::FaultDisk;
 use crate::journal::AppendError;
-use crate::panel::gpio::Signal;
 use crate::replica::{Replica, Settings};
 use crate::scan::config::MANUAL;
 use crate::scan::debounce::Burst;

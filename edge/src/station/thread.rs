@@ -1,5 +1,8 @@
 //! The one thread that a scan runs through, and the one queue that feeds it.
 
+#[cfg(test)]
+mod tests;
+
 use super::core::{Feedback, Output, Station, StationSettings, Ticket};
 use super::view::{Language, LinkView, PanelView, ScannerView};
 use crate::alarms::Alarms;
@@ -14,7 +17,6 @@ use crate::scan::source::{Closed, EntryError, EventSender, Frame, ManualEntry, S
 use packline_protocol::id::{ScanSeq, ScannerId, SiteId};
 use packline_protocol::record::ScanRecord;
 use packline_protocol::time::{Moment, Now};
-use packline_protocol::verdict::Outcome;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
@@ -231,7 +233,12 @@ impl Runner {
         let now = clock::now();
         let outputs = match input {
             Input::Source(event) => self.hear(event, now),
-            Input::Durable { ticket, written } => self.station.on_durable(ticket, written, &self.parts.replica, now),
+            Input::Durable { ticket, written } => {
+                if written.is_ok() {
+                    self.parts.alarms.clear("journal-not-writing");
+                }
+                self.station.on_durable(ticket, written, &self.parts.replica, now)
+            }
             Input::Acknowledge(number) => self.station.on_acknowledge(number, &manual(), now),
             Input::Language(language) => self.station.on_language(language),
             Input::Link(link) => {
@@ -290,7 +297,6 @@ impl Runner {
                         outcome = answer.outcome.en(), reasons = reasons.join(","), repeat = answer.repeat,
                         duration_ms = millis, "{} {}", answer.outcome.en(), answer.code
                     );
-                    self.written(answer.seq.is_some(), answer.outcome);
                 }
                 Output::Signal(signal) => self.parts.light.show(signal),
                 Output::Feedback { scanner, feedback } => self.speak(&scanner, feedback),
@@ -311,12 +317,6 @@ impl Runner {
             let _ = queue.send(Input::Durable { ticket, written });
         };
         self.parts.journal.append(entry, Box::new(done));
-    }
-
-    fn written(&self, durable: bool, outcome: Outcome) {
-        if durable && outcome == Outcome::Release {
-            self.parts.alarms.clear("journal-not-writing");
-        }
     }
 
     fn speak(&self, scanner: &ScannerId, feedback: Feedback) {

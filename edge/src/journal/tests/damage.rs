@@ -44,7 +44,9 @@ fn a_file_with_a_broken_header_gives_back_every_record() {
 fn what_the_hub_had_acknowledged_is_not_sent_again() {
     let disk = FaultDisk::new(0);
     let (store, _) = open(&disk, 7);
-    (1..=10).for_each(|code| drop(store.append(&[entry(code, 40)]).unwrap()));
+    for code in 1..=10 {
+        store.append(&[entry(code, 40)]).unwrap();
+    }
     store.acknowledge(ScanSeq(8), ScanSeq(0));
     store.append(&[entry(11, 40)]).unwrap();
     drop(store);

@@ -245,7 +245,9 @@ fn everything_works_on_a_real_disk_too() {
     hub.put_parcel(&parcel(501));
     let (offer, chunks) = hub.snapshot(100);
     let mut staging = replica.stage(&offer).unwrap();
-    chunks.iter().for_each(|chunk| drop(staging.add(chunk).unwrap()));
+    for chunk in &chunks {
+        staging.add(chunk).unwrap();
+    }
     replica.install(staging).unwrap();
     hub.check(&replica);
     drop(replica);
