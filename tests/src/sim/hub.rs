@@ -7,7 +7,8 @@ use packline_edge::link::session::Dice;
 use packline_hub::sync::fold::{self, Log, Place, Standing, Stored};
 use packline_protocol::change::{Change, RowId};
 use packline_protocol::downlink::{
-    Ack, BucketRows, Buckets, Busy, Chunk, Delta, Downlink, Fork, Head, HelloWanted, SnapshotOffer, Welcome,
+    Ack, BucketRows, Buckets, Busy, Chunk, Delta, Downlink, Fork, Head, HelloWanted, RANGE_DELTAS_MAX, SnapshotOffer,
+    Welcome,
 };
 use packline_protocol::id::{Epoch, ScanSeq, Seq, SiteId, StationEpoch};
 use packline_protocol::proof::{Proof, Root, bucket_of};
@@ -18,7 +19,7 @@ use packline_protocol::verdict::Outcome;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Rows in one message.
-const ROWS: usize = 5;
+const ROWS: usize = 3;
 
 /// To whom a message goes.
 #[derive(Debug, Clone)]
@@ -325,7 +326,7 @@ impl Hub {
         }
         let (epoch, head, root) = (place.epoch, place.seq, self.store.root);
         let (mut prev, last) = (from, changed.len().div_ceil(ROWS));
-        for (number, changes) in changed.chunks(ROWS).enumerate() {
+        for (number, changes) in changed.chunks(ROWS).enumerate().take(RANGE_DELTAS_MAX) {
             let whole = number + 1 == last;
             let to = if whole { head } else { changes.last().map_or(prev, |change| change.seq) };
             let root = whole.then_some(root);

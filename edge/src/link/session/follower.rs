@@ -327,7 +327,7 @@ impl Follower {
     /// Whether a snapshot leads on: to another life of the log, ahead in this one, or out of doubt.
     fn is_useful(&self, offer: &SnapshotOffer) -> bool {
         let told = self.head.as_ref().is_none_or(|head| head.epoch == offer.epoch);
-        let leads_on = offer.epoch != self.at.epoch || offer.seq > self.at.seq || self.wants_snapshot();
+        let leads_on = offer.epoch != self.at.epoch || offer.seq > self.at.seq || self.in_doubt();
         told && leads_on && offer.chunks <= CHUNKS_MAX
     }
 

@@ -9,7 +9,7 @@
 
 use super::event::{JournalState, Lane, Output, Stretch, Wish};
 use super::step::Step;
-use packline_protocol::downlink::{Ack, Refusal, Welcome};
+use packline_protocol::downlink::{Ack, REFUSED_FORK, Refusal, Welcome};
 use packline_protocol::id::ScanSeq;
 use packline_protocol::time::Moment;
 use packline_protocol::topic::UpStream;
@@ -32,6 +32,8 @@ pub(super) struct Uplink {
     journal: JournalState,
     /// The hub welcomed this connection, and so said where to begin.
     open: bool,
+    /// Hub and journal tell different histories: nothing more goes up from this journal.
+    forked: bool,
     acked: ScanSeq,
     safe: ScanSeq,
     sent: ScanSeq,
@@ -101,7 +103,7 @@ impl Uplink {
             self.close();
             return false;
         }
-        self.open = self.is_possible(welcome.upto, step);
+        self.open = self.is_possible(welcome.upto, step) && !self.forked;
         if self.open {
             self.acked = welcome.upto;
             self.safe = self.safe.max(welcome.safe_upto.min(welcome.upto));
@@ -119,6 +121,10 @@ impl Uplink {
     /// answers whether so.
     pub(super) fn ack(&mut self, ack: &Ack, step: &mut Step<'_>) -> bool {
         if !self.open || ack.station_epoch != self.journal.epoch || !self.is_possible(ack.upto, step) {
+            return false;
+        }
+        if ack.refused.iter().any(|refusal| refusal.why.starts_with(REFUSED_FORK)) {
+            self.fork("the hub has another record under a number of this journal", step);
             return false;
         }
         tell_refused(&ack.refused, step);
@@ -160,11 +166,16 @@ impl Uplink {
         let possible = upto <= self.journal.newest;
         if !possible {
             let newest = self.journal.newest;
-            let text = format!("the hub has records up to {upto} of this journal, which ends at {newest}");
-            step.alarm("journal-behind-hub", text);
-            self.close();
+            self.fork(&format!("the hub has records up to {upto} of this journal, which ends at {newest}"), step);
         }
         possible
+    }
+
+    fn fork(&mut self, why: &str, step: &mut Step<'_>) {
+        self.forked = true;
+        let text = format!("{why}: the journal was copied or set back, and nothing is sent from it any more");
+        step.alarm(REFUSED_FORK, text);
+        self.close();
     }
 
     fn begin_at_oldest(&mut self, step: &mut Step<'_>) {

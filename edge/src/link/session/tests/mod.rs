@@ -182,7 +182,45 @@ fn a_journal_that_cannot_be_read_is_asked_again_after_a_while() {
 fn a_hub_that_knows_records_which_this_journal_never_wrote_gets_nothing() {
     story(
         fresh(10),
-        &[("up", "hello"), ("welcome 12", "alarm journal-behind-hub"), ("journal 11", ""), ("ack 11", "")],
+        &[
+            ("up", "hello"),
+            ("welcome 12", "alarm journal-forked"),
+            ("journal 15", ""),
+            ("ack 11", ""),
+            ("welcome 12", ""),
+        ],
+    );
+}
+
+#[test]
+fn a_journal_that_the_hub_takes_for_a_copy_sends_nothing_more_and_a_new_one_does() {
+    story(
+        fresh(10),
+        &[
+            ("up", "hello"),
+            ("welcome 0", "acked 0 0, read 1"),
+            ("read 1..10", "batch 1..10"),
+            ("ack 0 forked", "alarm journal-forked"),
+            ("welcome 0", ""),
+            ("+60000", ""),
+            ("new journal 2", "hello"),
+            ("new welcome 0", "acked 0 0, read 1"),
+        ],
+    );
+}
+
+#[test]
+fn a_snapshot_that_the_hub_offers_instead_of_rows_is_taken() {
+    story(
+        standing_at(1, 10),
+        &[
+            ("up", "hello"),
+            ("welcome 0", "acked 0 0"),
+            ("head 1 10 1 other", "heard 1 10, doubt, buckets?, alarm replica-differs"),
+            ("buckets 1 10", "compare"),
+            ("differ 3", "rows? 3"),
+            ("offer 4 1 10 1", "begin 4"),
+        ],
     );
 }
 

@@ -167,6 +167,11 @@ fn message(words: &[&str]) -> Downlink {
         ["welcome", upto, safe] => welcome(SESSION, OLD, upto, safe).into(),
         ["new", "welcome", upto] => welcome(SESSION, NEW, upto, upto).into(),
         ["stranger's", "welcome", upto] => welcome(SESSION + 1, OLD, upto, upto).into(),
+        ["ack", upto, "forked"] => {
+            let (seq, why) = (ScanSeq(1), format!("{REFUSED_FORK}: another record was here before"));
+            let (upto, refused) = (ScanSeq(number(upto)), vec![Refusal { seq, why }]);
+            Ack { station_epoch: OLD, upto, safe_upto: upto, refused }.into()
+        }
         ["ack", upto] => {
             let upto = ScanSeq(number(upto));
             Ack { station_epoch: OLD, upto, safe_upto: upto, refused: Vec::new() }.into()
