@@ -58,7 +58,7 @@ impl Bench {
             Some(ms) => self.pass(ms.parse().unwrap()),
             None => self.handle(input(event, self.session.follower.at())),
         };
-        let wanted = outputs.iter().filter_map(|output| written(output));
+        let wanted = outputs.iter().filter_map(written);
         let raised = self.alarms().into_iter().filter(|key| !known.contains(key)).map(|key| format!("alarm {key}"));
         wanted.chain(raised).collect::<Vec<_>>().join(", ")
     }
