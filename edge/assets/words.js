@@ -147,7 +147,7 @@ const TRANSLATED = {
     "duplicate-identity": "另一台设备在用本工位的身份",
     "hub-lost-changes": "中心丢失了变更，可能恢复了旧备份",
     "journal-behind-hub": "中心有本工位没有的记录",
-    "journal-damaged": "记录文件有损坏，请叫主管",
+    "journal-damaged": "记录文件有损坏：请重新启动工位",
     "journal-filling": "记录存储快满了",
     "journal-not-writing": "扫描无法记录，请叫主管",
     "journal-rebuilt": "记录文件损坏，已重建",
