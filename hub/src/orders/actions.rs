@@ -15,7 +15,6 @@ use packline_protocol::code;
 use packline_protocol::facts::{Parcel, Release};
 use packline_protocol::id::{OrderId, ParcelId, SiteId};
 use packline_protocol::time::Timestamp;
-use sqlx::AnyConnection;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Messages in one transaction. More make each one cheaper and everybody else wait longer.
@@ -264,7 +263,7 @@ pub async fn events_of(
 /// What stations of `site` are to know of these parcels. One that is not in the answer is none of theirs: it never was,
 /// went to another site, or has been over for long.
 pub async fn parcels_for_sync(
-    connection: &mut AnyConnection,
+    connection: &mut crate::store::Connection,
     site: &SiteId,
     parcels: &[ParcelId],
 ) -> Result<Vec<Parcel>, OrderError> {

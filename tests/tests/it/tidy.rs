@@ -34,20 +34,8 @@ const TOP: [&str; 15] = [
 /// Folders under `hub/src` that are the ground under all domains; every other folder is a domain.
 const FOUNDATION: [&str; 8] = ["api", "broker", "effects", "outbound", "pages", "projections", "store", "sync"];
 
-/// The files a domain's folder may hold.
-const ROLES: [&str; 11] = [
-    "actions.rs",
-    "api.rs",
-    "cli.rs",
-    "decide.rs",
-    "jobs.rs",
-    "mod.rs",
-    "model.rs",
-    "pages.rs",
-    "project.rs",
-    "store.rs",
-    "tests.rs",
-];
+/// The roles of a domain that load, save, ask and answer. Whatever else it holds is pure.
+const ACTING: [&str; 9] = ["actions", "api", "cli", "jobs", "mod", "pages", "project", "store", "tests"];
 
 #[test]
 fn the_top_folder_holds_only_what_the_layout_names() {
@@ -104,8 +92,8 @@ fn the_protocol_knows_no_io_no_clock_and_no_async() {
 }
 
 #[test]
-fn decisions_and_models_are_pure() {
-    keep("model.rs and decide.rs know no async, SQL, network, files or clock", impure_role);
+fn decisions_models_and_their_helpers_are_pure() {
+    keep("in a domain only the acting roles know async, SQL, network, files and clock", impure_role);
 }
 
 #[test]
@@ -120,7 +108,7 @@ fn decide_and_store_are_private_to_their_domain() {
 
 #[test]
 fn every_domain_folder_has_the_same_shape() {
-    keep("a domain's folder holds role files only, see ARCHITECTURE.md", odd_role);
+    keep("a folder inside a domain is one of its roles, grown, see ARCHITECTURE.md", odd_role);
 }
 
 #[test]
@@ -135,7 +123,7 @@ fn scripts_stop_at_the_first_error() {
 
 fn unopened_module(file: &Source) -> Vec<usize> {
     // What a module named `tests` is for, its name says.
-    let module = file.ends_with(&[".rs"]) && file.name() != "tests.rs";
+    let module = file.ends_with(&[".rs"]) && !file.ends_with(&["/tests.rs", "/tests/mod.rs"]);
     whole_file(module && !file.text.trim_start().starts_with("//! "))
 }
 
@@ -149,7 +137,7 @@ fn minified(file: &Source) -> Vec<usize> {
         return vec![0];
     }
     let page = file.ends_with(&[".js", ".css", ".html"]);
-    lines(file, |line| page && line.chars().count() > 300)
+    lines(file, |line| page && line.chars().count() > 700)
 }
 
 fn machine_path(file: &Source) -> Vec<usize> {
@@ -199,7 +187,8 @@ fn impure_protocol(file: &Source) -> Vec<usize> {
 }
 
 fn impure_role(file: &Source) -> Vec<usize> {
-    if domain_of(file).is_none() || !["decide.rs", "model.rs"].contains(&file.name()) {
+    let acting = |domain| file.path.split('/').any(|part| part != domain && ACTING.contains(&stem(part)));
+    if !file.ends_with(&[".rs"]) || file.is_test() || domain_of(file).is_none_or(acting) {
         return Vec::new();
     }
     let outside = ["std::fs", "std::net", "axum::", "reqwest", "rumqttc", "sqlx", "tokio"];
@@ -219,22 +208,18 @@ fn open_role(file: &Source) -> Vec<usize> {
     if domain_of(file).is_none() || file.name() != "mod.rs" {
         return Vec::new();
     }
-    let open = |line: &str| line.starts_with("pub") && holds(line, &[" mod decide", " mod store"]);
-    lines(file, open)
+    // `pub(crate)` is for the registry that prepares every statement in one test.
+    lines(file, |line| holds(line, &["pub mod decide", "pub mod store"]))
 }
 
 fn odd_role(file: &Source) -> Vec<usize> {
-    let Some(domain) = domain_of(file) else {
+    let Some(domain) = domain_of(file).filter(|domain| *domain != "channels") else {
         return Vec::new();
     };
-    // A long query may stand in a file of its own beside the store that runs it; a role too big for
-    // one file becomes a folder of its name. Each channel is a folder with a shape of its own.
+    // A role too big for one file becomes a folder of its name.
     let below = &file.path["hub/src/".len() + domain.len() + 1..];
-    let named = ROLES.contains(&below) || file.ends_with(&[".sql"]);
-    let folded = below
-        .split_once('/')
-        .is_some_and(|(folder, _)| domain == "channels" || ROLES.contains(&format!("{folder}.rs").as_str()));
-    whole_file(!named && !folded)
+    let folder = below.split_once('/').map(|(folder, _)| folder);
+    whole_file(folder.is_some_and(|folder| !ACTING.contains(&folder) && !["decide", "model"].contains(&folder)))
 }
 
 fn bad_manifest(file: &Source) -> Vec<usize> {
@@ -288,6 +273,11 @@ fn is_script(file: &Source) -> bool {
     file.text.starts_with("#!") && holds(file.text.lines().next().unwrap_or(""), &["bash"])
 }
 
+/// A file's or folder's name without its ending.
+fn stem(name: &str) -> &str {
+    name.split_once('.').map_or(name, |(stem, _)| stem)
+}
+
 fn holds(line: &str, words: &[&str]) -> bool {
     words.iter().any(|word| line.contains(word))
 }
@@ -323,7 +313,7 @@ fn every_rule_catches_a_planted_offender() {
         assert_eq!(rule(&Source::new(path, text)), broken, "{path}: {text}");
     }
     let long = "x\n".repeat(701);
-    let wide = "x".repeat(301);
+    let wide = "x".repeat(701);
     check(unopened_module, "edge/src/run.rs", "use std::fs;\n", &[0]);
     check(unopened_module, "edge/src/run.rs", "//! Runs.\n", &[]);
     check(overlong, "edge/src/run.rs", &long, &[0]);
@@ -346,10 +336,12 @@ fn every_rule_catches_a_planted_offender() {
     check(stray_sql, "hub/src/orders/api.rs", "sqlx::query(q)", &[1]);
     check(stray_sql, "hub/src/orders/store.rs", "sqlx::query(q)", &[]);
     check(open_role, "hub/src/orders/mod.rs", "mod decide;\npub mod store;", &[2]);
-    check(odd_role, "hub/src/orders/helpers.rs", "", &[0]);
+    check(impure_role, "hub/src/orders/money.rs", "use sqlx::Row;", &[1]);
+    check(impure_role, "hub/src/orders/store/list.rs", "use sqlx::Row;", &[]);
+    check(odd_role, "hub/src/orders/helpers/one.rs", "", &[0]);
     check(odd_role, "hub/src/orders/pages/list.rs", "", &[]);
-    check(odd_role, "hub/src/channels/csv/parse.rs", "", &[]);
-    check(odd_role, "hub/src/store/migrate.rs", "", &[]);
+    check(odd_role, "hub/src/channels/import/parse.rs", "", &[]);
+    check(odd_role, "hub/src/sync/mqtt/driver.rs", "", &[]);
     check(bad_manifest, "edge/Cargo.toml", "[dependencies]\nserde = \"1\"", &[2]);
     check(bad_manifest, "edge/Cargo.toml", "[dependencies]\npackline-hub.workspace = true", &[2]);
     check(bad_manifest, "edge/Cargo.toml", "[dependencies]\nserde.workspace = true", &[]);
