@@ -141,7 +141,7 @@ impl Queue {
     }
 
     /// A record waits for its station's disk.
-    pub fn to_write(&mut self, station: usize, ticket: Ticket, entry: Entry) {
+    pub fn await_disk(&mut self, station: usize, ticket: Ticket, entry: Entry) {
         self.writes.entry(station).or_default().push((ticket, entry));
     }
 

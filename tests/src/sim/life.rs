@@ -176,7 +176,7 @@ impl World {
             self.truth.durable(record, entry.numbered(seq).encode());
             self.queue.put(self.at, Event::Written { station, life, ticket, written: Ok(seq) });
         }
-        self.queue.to_write(station, ticket, entry);
+        self.queue.await_disk(station, ticket, entry);
         self.queue.put(self.at + wait, Event::Write { station, life });
         Ok(())
     }

@@ -14,7 +14,7 @@ use packline_protocol::uplink::Uplink;
 type Check = Result<(), Broken>;
 
 impl World {
-    pub(super) fn to_hub(&mut self, station: usize, connection: u64, message: &Uplink) -> Check {
+    pub(super) fn hub_hears(&mut self, station: usize, connection: u64, message: &Uplink) -> Check {
         // What a broker holds when the link is cut may arrive or not.
         if self.links[station] != Some(connection) && self.dice.below(2) == 0 || !self.hub.is_up() {
             return Ok(());
@@ -116,7 +116,7 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn to_station(&mut self, station: usize, connection: u64, mut message: Downlink) -> Check {
+    pub(super) fn station_hears(&mut self, station: usize, connection: u64, mut message: Downlink) -> Check {
         if self.links[station] != Some(connection) {
             return Ok(());
         }

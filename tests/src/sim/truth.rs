@@ -20,11 +20,14 @@ pub struct Broken(pub String);
 
 type Check = Result<(), Broken>;
 
+/// A row's body and the moment since which the hub had it.
+type Since = (u64, Option<Vec<u8>>);
+
 /// What the hub had, what stations promised, and where replicas stood.
 #[derive(Debug, Default)]
 pub struct Truth {
     /// Every body that a row had at the hub, with the moment since which.
-    history: BTreeMap<RowId, Vec<(u64, Option<Vec<u8>>)>>,
+    history: BTreeMap<RowId, Vec<Since>>,
     /// Records that a station was told are durable.
     promised: BTreeMap<RecordId, Vec<u8>>,
     /// Proofs by position, of whoever was there first.

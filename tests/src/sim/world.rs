@@ -157,8 +157,8 @@ impl World {
                 self.trouble();
                 Ok(())
             }
-            Event::ToHub { station, connection, message } => self.to_hub(station, connection, &message),
-            Event::ToStation { station, connection, message } => self.to_station(station, connection, message),
+            Event::ToHub { station, connection, message } => self.hub_hears(station, connection, &message),
+            Event::ToStation { station, connection, message } => self.station_hears(station, connection, message),
             Event::Connect { station } => self.connect(station),
             Event::Start { station } => self.start(station),
             Event::Scan { station } => self.scan(station),
