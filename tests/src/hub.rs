@@ -125,6 +125,11 @@ impl Hub {
         &self.plan
     }
 
+    /// Its data folder.
+    pub fn data(&self) -> &Path {
+        &self.plan.data
+    }
+
     /// Where stations reach the broker.
     pub fn mqtt_address(&self) -> SocketAddr {
         self.mqtt

@@ -72,6 +72,13 @@ impl Station {
 
     /// A station that is enrolled and plugged in, its program not yet started.
     pub async fn enrolled(programs: &Programs, hub: &Hub, folder: &Path, plan: StationPlan) -> Result<Station> {
+        let station = Self::unknown(programs, hub, folder, plan).await?;
+        station.enroll(hub).await?;
+        Ok(station)
+    }
+
+    /// A station that the hub does not know yet, plugged in, its program not yet started.
+    pub async fn unknown(programs: &Programs, hub: &Hub, folder: &Path, plan: StationPlan) -> Result<Station> {
         let folder = folder.join(&plan.name);
         std::fs::create_dir_all(folder.join("state"))?;
         let wire = Wire::to(hub.mqtt_address()).await?;
@@ -91,7 +98,6 @@ impl Station {
             client,
         };
         station.configure()?;
-        station.enroll(hub).await?;
         Ok(station)
     }
 

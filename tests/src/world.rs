@@ -107,6 +107,7 @@ impl World {
             broker.admit(self.hub())?;
         }
         station.boot().await?;
+        station.is_fresh().await?;
         self.stations.push(station);
         self.settle().await
     }

@@ -121,7 +121,7 @@ impl Crowd {
     /// Packs at a station, switching it on whenever it went off; answers what was seen.
     pub async fn pack(&self, station: &mut Station, greens: &Greens) -> Result<Vec<(String, Seen)>> {
         let mut scans = Vec::new();
-        let mut eyes = vec![Watch::open(station.panel(), greens).await?];
+        let mut eyes = Vec::from_iter(Watch::open(station.panel(), greens).await.ok());
         let mut gun = 0;
         while !self.is_over() {
             let Some(number) = self.shared().pick() else {
@@ -134,7 +134,8 @@ impl Crowd {
                 Ok(seen) => scans.push((station.name().to_owned(), seen)),
                 Err(error) => {
                     self.switch_on(station, error).await?;
-                    eyes.push(Watch::open(station.panel(), greens).await?);
+                    // One that was killed again already is noticed by its packer.
+                    eyes.extend(Watch::open(station.panel(), greens).await.ok());
                     // Nobody saw an answer, so it is scanned again.
                     self.shared().waiting.push_front(number);
                 }

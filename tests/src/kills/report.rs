@@ -4,6 +4,7 @@ use super::crowd::{Accepted, Crowd, Shift};
 use crate::journals::Ledger;
 use crate::packer::outcome_of;
 use crate::sample::order_no;
+use crate::story::summary::Verdicts;
 use crate::watch::{Green, Greens};
 use crate::world::World;
 use anyhow::{Context, Result};
@@ -35,6 +36,8 @@ pub struct Report {
     pub lost: u64,
     /// Records that the hub has more than once.
     pub repeated: u64,
+    /// The hub's judged records by answer and by gravest reason.
+    pub verdicts: Verdicts,
     /// Answers that a packer saw and the hub has otherwise.
     pub wrong: u64,
     /// Green lights that were seen on the bench pages.
@@ -66,6 +69,7 @@ pub async fn compare(world: &mut World, shift: Shift, crowd: &Crowd, greens: &Gr
     let accepted = crowd.accepted();
     report.count_orders(&accepted, &orders);
     let at_hub = report.count_records(&ledgers, &records)?;
+    report.verdicts = Verdicts::of(&records);
     for (station, seen) in &shift.scans {
         let record = at_hub.get(&(station.clone(), seen.seq));
         if !record.is_some_and(|record| says(record, &seen.code, seen.outcome)) {

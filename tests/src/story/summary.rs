@@ -66,9 +66,8 @@ pub fn compare(ledgers: &BTreeMap<String, Ledger>, records: &[Value], entries: &
             }
         }
     }
-    let judged: Vec<&Value> = records.iter().filter(|record| record["kind"] == "judged").collect();
-    summary.records = judged.len() as u64;
-    summary.verdicts = verdicts(&judged);
+    summary.records = records.iter().filter(|record| record["kind"] == "judged").count() as u64;
+    summary.verdicts = Verdicts::of(records);
     for entry in entries {
         let record = at_hub.get(&(entry.station.clone(), entry.seen.seq)).and_then(|records| records.first());
         if !entry.is_right() {
@@ -109,14 +108,17 @@ fn says_the_same(record: &Value, entry: &Entry) -> bool {
     outcome == Some(entry.seen.outcome) && reason_fits && record["code"] == entry.seen.code.as_str()
 }
 
-fn verdicts(judged: &[&Value]) -> Verdicts {
-    let mut verdicts = Verdicts::default();
-    for record in judged {
-        for (key, counts) in [("outcome", &mut verdicts.outcome), ("reason", &mut verdicts.reason)] {
-            if let Some(word) = record[key].as_str() {
-                *counts.entry(word.to_owned()).or_default() += 1;
+impl Verdicts {
+    /// The judged ones of these records.
+    pub fn of(records: &[Value]) -> Verdicts {
+        let mut verdicts = Verdicts::default();
+        for record in records.iter().filter(|record| record["kind"] == "judged") {
+            for (key, counts) in [("outcome", &mut verdicts.outcome), ("reason", &mut verdicts.reason)] {
+                if let Some(word) = record[key].as_str() {
+                    *counts.entry(word.to_owned()).or_default() += 1;
+                }
             }
         }
+        verdicts
     }
-    verdicts
 }

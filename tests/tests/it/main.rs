@@ -1,7 +1,10 @@
 //! Whole-site stories.
 #![allow(clippy::unwrap_used)]
 
+mod bad_input;
 mod broker;
+mod kills;
 mod simulation;
+mod site;
 mod tidy;
 mod units;
