@@ -20,6 +20,21 @@ pub enum Actor {
     Hub(&'static str),
 }
 
+impl Actor {
+    /// The actor that this text names; parts of the hub are not read back.
+    pub fn parse(text: &str) -> Option<Actor> {
+        let (kind, name) = text.split_once(':')?;
+        match kind {
+            "user" => Some(Actor::User(name.to_owned())),
+            "token" => Some(Actor::Token(name.to_owned())),
+            "cli" => Some(Actor::Cli(name.to_owned())),
+            "channel" => Some(Actor::Channel(name.to_owned())),
+            "station" => StationId::parse(name).ok().map(Actor::Station),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -29,6 +44,21 @@ impl fmt::Display for Actor {
             Actor::Channel(name) => write!(f, "channel:{name}"),
             Actor::Station(id) => write!(f, "station:{id}"),
             Actor::Hub(part) => write!(f, "hub:{part}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_actor_is_read_as_it_is_written() {
+        for text in ["user:anna", "token:erp", "cli:root", "channel:import", "station:pack-07"] {
+            assert_eq!(Actor::parse(text).unwrap().to_string(), text);
+        }
+        for text in ["", "anna", "hub:feed", "station:A B"] {
+            assert_eq!(Actor::parse(text), None, "{text}");
         }
     }
 }

@@ -33,6 +33,8 @@ pub struct Inner {
     pub fleet: Fleet,
     /// Wakes the feed: something was marked in the change log. A missed wake only costs the feed's period.
     pub feed_wake: Notify,
+    /// Wakes the reader of imported files.
+    pub import_wake: Notify,
     live: broadcast::Sender<LiveEvent>,
     stop: watch::Sender<bool>,
 }
@@ -61,6 +63,7 @@ impl App {
             metrics: Metrics::default(),
             fleet: Fleet::default(),
             feed_wake: Notify::new(),
+            import_wake: Notify::new(),
             live: broadcast::Sender::new(LIVE_BACKLOG),
             stop: watch::Sender::new(false),
         }))

@@ -3,6 +3,7 @@
 //! 0: done. 1: failed. 2: wrong use or configuration.
 
 use crate::accounts::cli::UserCommand;
+use crate::channels::import::cli::ImportArgs;
 use crate::config::{Config, Settings};
 use crate::fleet::cli::StationCommand;
 use crate::store::Db;
@@ -34,6 +35,8 @@ enum Command {
     CheckConfig,
     /// Bring the database to this program's schema
     Migrate,
+    /// Take orders from a CSV or JSON file
+    Import(ImportArgs),
     /// Manage accounts
     #[command(subcommand)]
     User(UserCommand),
@@ -95,6 +98,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
                 Ok(())
             }
             Command::Migrate => migrate(&config).await,
+            Command::Import(args) => args.run(config).await,
             Command::User(command) => Ok(command.run(&serve::open(config).await?).await?),
             Command::Rebuild => Ok(sync::service::rebuild(&serve::open(config).await?).await?),
             Command::Station(command) => Ok(command.run(&serve::open(config).await?).await?),

@@ -2,6 +2,7 @@
 
 use crate::accounts::api::gate;
 use crate::app::App;
+use crate::channels::import;
 use crate::pages::{assets, events, shell};
 use crate::{accounts, fleet, orders, scans, sync, telemetry};
 use axum::extract::{DefaultBodyLimit, State};
@@ -44,6 +45,7 @@ pub fn api() -> (Router<App>, Document) {
         .routes(routes!(orders::api::send, orders::api::list))
         .routes(routes!(orders::api::order))
         .routes(routes!(orders::api::events))
+        .merge(imports())
         .routes(routes!(fleet::api::enroll))
         .routes(routes!(fleet::api::list, fleet::api::invite))
         .routes(routes!(fleet::api::revoke))
@@ -54,6 +56,16 @@ pub fn api() -> (Router<App>, Document) {
         .routes(routes!(scans::api::conflicts))
         .routes(routes!(sync::api::log))
         .split_for_parts()
+}
+
+/// Files that come in may be far larger than other requests; the upload itself counts their bytes.
+fn imports() -> OpenApiRouter<App> {
+    let router = OpenApiRouter::new()
+        .routes(routes!(import::api::send, import::api::list))
+        .routes(routes!(import::api::job))
+        .routes(routes!(import::api::errors))
+        .routes(routes!(import::api::errors_csv));
+    router.layer(DefaultBodyLimit::disable())
 }
 
 /// Pages for people.

@@ -1,13 +1,14 @@
 //! A hub from start to stop: opens what it needs, starts its parts, waits, and ends them in order.
 
 use crate::app::App;
+use crate::channels::import;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::keys::HubKeys;
 use crate::lifecycle::{self, Ready};
 use crate::routes;
 use crate::store::Db;
-use crate::{accounts, sync};
+use crate::{accounts, orders, sync};
 use anyhow::Context as _;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -62,6 +63,8 @@ async fn start(app: &App, parts: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Re
     let mqtt = sync::service::start(app, parts).await?.map(|address| address.to_string());
     parts.spawn(serve_http(app.clone(), listener));
     parts.spawn(watchdog(app.clone()));
+    parts.spawn(import::worker::work(app.clone()));
+    parts.spawn(orders::jobs::keep(app.clone()));
     Ok(Ready { http, mqtt })
 }
 

@@ -131,7 +131,10 @@ impl Batch<'_> {
             at: now,
             kind,
             actor: self.actor.to_string(),
-            source: self.source.to_owned(),
+            source: match &input.reference {
+                Some(reference) => format!("{} {reference}", self.source),
+                None => self.source.to_owned(),
+            },
             version: input.version,
             detail: detail.to_string(),
         }

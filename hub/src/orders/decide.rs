@@ -150,7 +150,8 @@ impl Message<'_> {
     }
 
     fn claim_status(&self, order: &mut Order, claimed: &mut Claimed) {
-        let Some(status) = self.input.status else { return };
+        let initial = self.input.initial_status.filter(|_| order.claims.status.last().is_none());
+        let Some(status) = self.input.status.or(initial) else { return };
         let is_repeat = !self.dated && order.status == status && order.claims.status.last().is_some();
         if !is_repeat {
             claimed.is_new |= order.claims.status.add(self.at, status, may_move_status);

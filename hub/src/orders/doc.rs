@@ -10,7 +10,6 @@ use super::synonyms::{self, Synonyms};
 use super::{money, when};
 use packline_protocol::amount::Amount;
 use packline_protocol::id::SiteId;
-use packline_protocol::time::Timestamp;
 use serde_json::{Map, Value};
 
 /// What a message reads as, or everything that is wrong with it.
@@ -44,6 +43,8 @@ fn order(fields: &mut Fields<'_>) -> OrderInput {
         gifts: fields.list("gifts", gift),
         parcels: fields.list("parcels", parcel),
         stock_out: fields.list("stock_out", stock_out),
+        initial_status: None,
+        reference: None,
     };
     fields.end();
     input
@@ -280,6 +281,7 @@ fn shown(value: &Value) -> String {
 mod tests {
     use super::*;
     use packline_protocol::facts::{OrderStatus, RefundState};
+    use packline_protocol::time::Timestamp;
     use proptest::prelude::*;
     use serde_json::json;
 

@@ -54,6 +54,10 @@ pub struct OrderInput {
     pub parcels: Option<Vec<ParcelInput>>,
     /// Stock-out records, each the whole record of its parcel.
     pub stock_out: Option<Vec<StockOutInput>>,
+    /// The status of the order when its source never tells one; any that was told is stronger.
+    pub initial_status: Option<OrderStatus>,
+    /// Where in its source the message stands, for the history: `row 4`.
+    pub reference: Option<String>,
 }
 
 /// Goods that were bought.

@@ -12,6 +12,7 @@ mod decide;
 pub mod doc;
 mod facts;
 pub mod input;
+pub mod jobs;
 pub mod list;
 pub mod model;
 pub mod money;

@@ -1,17 +1,25 @@
 //! Every SQL text of the hub. A test prepares all of them on both engines, another looks at how they read.
 
 use super::{Rows, Statement, changelog, ids};
+use crate::channels::import;
 use crate::{accounts, fleet, orders, scans, sync};
 
 /// The statements of each module; a module with SQL adds its list here.
 pub fn statements() -> Vec<Statement> {
     let orders = orders::store::statements();
-    let lists =
-        [ids::STATEMENTS, accounts::STATEMENTS, fleet::STATEMENTS, scans::STATEMENTS, sync::STATEMENTS, &orders];
+    let lists = [
+        ids::STATEMENTS,
+        accounts::STATEMENTS,
+        fleet::STATEMENTS,
+        scans::STATEMENTS,
+        sync::STATEMENTS,
+        import::STATEMENTS,
+        &orders,
+    ];
     lists.concat()
 }
 
 /// The statements over many rows of each module.
 pub fn rows() -> Vec<Rows> {
-    [changelog::ROWS, scans::ROWS, sync::ROWS, &orders::store::rows()].concat()
+    [changelog::ROWS, scans::ROWS, sync::ROWS, import::ROWS, &orders::store::rows()].concat()
 }

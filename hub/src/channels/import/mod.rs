@@ -1,1 +1,22 @@
 //! Orders from files: CSV and JSON of shops, B2B customers and older systems.
+//!
+//! A file is read once, from front to back, with little memory; what is good in it is taken, and what is not comes back
+//! row by row. The file itself is deleted as soon as it was read, since it may hold addresses; nothing here keeps one.
+
+pub mod actions;
+pub mod api;
+pub mod cli;
+mod csv;
+mod json;
+pub mod mapping;
+pub mod model;
+mod read;
+mod run;
+mod store;
+#[cfg(test)]
+mod tests;
+mod text;
+pub mod upload;
+pub mod worker;
+
+pub(crate) use store::{ROWS, STATEMENTS};

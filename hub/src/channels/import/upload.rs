@@ -1,0 +1,100 @@
+//! Keeps a file that comes in, piece by piece, until it was read.
+
+use super::actions;
+use super::model::{FILE_MAX, ImportError, Job, Options};
+use crate::actor::Actor;
+use crate::app::App;
+use crate::clock;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// The folder for files that wait, in the data folder.
+const FOLDER: &str = "imports";
+
+/// Where the file of an import waits.
+pub fn path_of(data: &Path, job: i64) -> PathBuf {
+    data.join(FOLDER).join(format!("{job}.file"))
+}
+
+/// A file that is coming in. Dropped before [`Upload::finish`], it leaves nothing behind.
+pub struct Upload {
+    path: PathBuf,
+    file: File,
+    hasher: blake3::Hasher,
+    length: u64,
+    kept: bool,
+}
+
+impl Upload {
+    /// Begins a file. Only the hub's own account can read it.
+    pub fn begin(app: &App) -> Result<Upload, ImportError> {
+        let folder = app.config.data.join(FOLDER);
+        DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        let path = folder.join(format!("{:016x}.part", clock::random_u64()));
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        Ok(Upload { path, file, hasher: blake3::Hasher::new(), length: 0, kept: false })
+    }
+
+    /// Adds the next bytes.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<(), ImportError> {
+        self.length += bytes.len() as u64;
+        if self.length > FILE_MAX {
+            return Err(ImportError::TooLarge);
+        }
+        self.hasher.update(bytes);
+        Ok(self.file.write_all(bytes)?)
+    }
+
+    /// The whole file is here: it is made durable and waits for its turn. What comes back is a promise to read it.
+    pub async fn finish(
+        mut self,
+        app: &App,
+        file_name: &str,
+        options: Options,
+        actor: &Actor,
+    ) -> Result<Job, ImportError> {
+        if self.length == 0 {
+            return Err(ImportError::Empty);
+        }
+        let hash = self.hasher.finalize().to_hex().to_string();
+        let job = actions::new_job(app, file_name, hash, self.length, options, actor).await?;
+        let path = path_of(&app.config.data, job.id);
+        self.file.sync_all()?;
+        std::fs::rename(&self.path, &path)?;
+        self.path = path;
+        sync_folder(&self.path)?;
+        actions::queue(app, &job).await?;
+        self.kept = true;
+        app.import_wake.notify_one();
+        Ok(job)
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        if !self.kept {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// Removes what uploads left that were cut off when the hub last stopped.
+pub fn clean(data: &Path) -> io::Result<()> {
+    let folder = match std::fs::read_dir(data.join(FOLDER)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        folder => folder?,
+    };
+    for entry in folder {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "part") {
+            std::fs::remove_file(path)?;
+        }
+    }
+    Ok(())
+}
