@@ -384,7 +384,7 @@ impl Columns {
     }
 
     /// How many columns the header has.
-    pub fn len(&self) -> usize {
+    pub fn width(&self) -> usize {
         self.header.len()
     }
 

@@ -205,6 +205,12 @@ fn what_is_wrong_comes_back_row_by_row_and_the_rest_is_read() {
 }
 
 #[test]
+fn a_row_with_too_many_cells_is_not_guessed_at() {
+    check_wrong("order_no,sku,quantity\nA1,TEA,01,2\n", &["2///the row has 4 cells and the header 3"]);
+    check("order_no,sku,quantity\nA1,TEA,2,,\nA2,TEA\n", &["A1 | TEA*2", "A2 | TEA*1"]);
+}
+
+#[test]
 fn an_order_may_come_again_unchanged_or_with_another_time_of_change() {
     check("order_no,sku\nA1,TEA-01\nA2,CUP\nA1,TEA-01\n", &["A1 | TEA-01*1", "A2 | CUP*1", "A1 | TEA-01*1"]);
     let newer = "order_no,updated_at,sku\nA1,2026-02-18,TEA-01\nA2,2026-02-18,CUP\nA1,2026-02-19,MUG\n";

@@ -16,6 +16,7 @@ use packline_protocol::id::SiteId;
 /// The message that these rows say.
 pub(super) fn assemble(columns: &Columns, group: &Group) -> Read1 {
     let mut cells = Cells { columns, group, problems: Vec::new() };
+    group.rows.iter().for_each(|row| cells.check_width(row));
     let mut input = whole_order(&mut cells);
     let place = parts(&mut cells, &mut input);
     Read1 { input, problems: cells.problems, place }
@@ -245,6 +246,19 @@ impl Cells<'_> {
         // One cell may be looked at twice.
         if !self.problems.contains(&problem) {
             self.problems.push(problem);
+        }
+    }
+
+    /// Cells beyond the header mean that the row's cells stand under the wrong columns.
+    fn check_width(&mut self, row: &Row) {
+        let width = self.columns.width();
+        if row.cells.iter().skip(width).any(|cell| !cell.trim().is_empty()) {
+            let message = format!(
+                "the row has {} cells and the header {width}; a cell with a comma in it needs quotes around it",
+                row.cells.len()
+            );
+            let order_no = Some(self.group.order_no.clone()).filter(|order_no| !order_no.is_empty());
+            self.problems.push(Problem { row: row.line, order_no, column: None, given: None, message, note: false });
         }
     }
 
