@@ -1,3 +1,5 @@
+//! The journal, on a disk that fails on purpose.
+
 use super::*;
 use crate::disk::fault::FaultDisk;
 use packline_protocol::facts::{CodeClass, FactsDigest};

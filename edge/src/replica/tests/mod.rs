@@ -1,3 +1,5 @@
+//! The replica against a small hub, on a disk that fails on purpose.
+
 use super::*;
 use crate::disk::fault::FaultDisk;
 use crate::disk::{Disk as _, RealDisk};
