@@ -116,7 +116,6 @@ struct AccountPage<'a> {
 }
 
 /// The password page.
-#[expect(clippy::unused_async, reason = "a handler is async")]
 pub async fn account(shell: Shell) -> Result<Response> {
     let page = AccountPage { shell: &shell, t: shell.text(), problem: None, changed: false };
     Ok(render(&page)?.into_response())
@@ -169,7 +168,6 @@ pub struct PreferencesForm {
 }
 
 /// Takes a preference. Open to everybody: it changes nothing but the visitor's own cookies.
-#[expect(clippy::unused_async, reason = "a handler is async")]
 pub async fn preferences(headers: HeaderMap, mut cookies: CookieJar, Form(form): Form<PreferencesForm>) -> Response {
     let secure = is_https(&headers);
     if let Some(language) = form.language.filter(|language| matches!(language.as_str(), "zh" | "en")) {

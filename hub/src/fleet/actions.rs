@@ -225,7 +225,8 @@ fn view(station: Station, state: Option<StationState>, digest: Digest, now: Time
     };
     let known = state.as_ref();
     StationView {
-        online: known.is_some_and(|state| decide::is_online(state, now)),
+        // Whoever is shut out was disconnected, and its will counts no more.
+        online: station.status == StationStatus::Active && known.is_some_and(|state| decide::is_online(state, now)),
         seen_at: known.map(|state| state.seen_at),
         born_at: known.map(|state| state.born_at),
         version: known.map(|state| state.version.clone()),
