@@ -4,6 +4,7 @@
 mod bad_input;
 mod broker;
 mod kills;
+mod pages;
 mod simulation;
 mod site;
 mod tidy;
