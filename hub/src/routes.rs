@@ -78,6 +78,9 @@ fn pages() -> Router<App> {
         .route("/account", get(accounts::pages::account).post(accounts::pages::change_password))
         .route("/orders", get(orders::pages::list))
         .route("/orders/{id}", get(orders::pages::order))
+        // The upload itself keeps to its limit, and says so.
+        .route("/imports", get(import::pages::list).post(import::pages::upload).layer(DefaultBodyLimit::disable()))
+        .route("/imports/{id}", get(import::pages::job))
         .route("/scans", get(scans::pages::page))
         .route("/stations", get(fleet::pages::page).post(fleet::pages::add))
         .route("/stations/cards", get(fleet::pages::cards))

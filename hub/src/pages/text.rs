@@ -186,6 +186,7 @@ texts! {
     finished = "完成", "finished";
     stopped = "已中断", "stopped";
     errors = "错误", "Errors";
+    taken_all_the_same = "（该订单已导入）", "(the order was taken)";
     no_errors = "没有错误。", "No errors.";
     no_imports = "还没有导入。", "No imports yet.";
     not_found = "找不到这个页面或对象。", "There is no such page or thing.";

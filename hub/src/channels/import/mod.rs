@@ -10,6 +10,7 @@ mod csv;
 mod json;
 pub mod mapping;
 pub mod model;
+pub mod pages;
 mod read;
 mod run;
 mod store;
