@@ -1,7 +1,7 @@
 //! The seeded simulation: stations as they are, a small hub in memory, invented time, network, disks and trouble.
 //!
 //! One thread, one seed, no waiting: minutes pass in a moment, and a run that breaks a promise is repeated exactly by
-//! its seed. What must hold is in [`truth`]; whether that would notice anything is tried with [`sabotage`].
+//! its seed. What must hold is in `truth`; whether that would notice anything is tried with `sabotage`.
 
 mod disk;
 mod event;
