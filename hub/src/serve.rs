@@ -63,7 +63,7 @@ async fn start(app: &App, parts: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Re
     let mqtt = sync::service::start(app, parts).await?.map(|address| address.to_string());
     parts.spawn(serve_http(app.clone(), listener));
     parts.spawn(watchdog(app.clone()));
-    parts.spawn(import::worker::work(app.clone()));
+    parts.spawn(import::jobs::work(app.clone()));
     parts.spawn(orders::jobs::keep(app.clone()));
     Ok(Ready { http, mqtt })
 }

@@ -1,8 +1,8 @@
 //! Imports over HTTP.
 
 use super::actions;
+use super::actions::upload::Upload;
 use super::model::{ColumnsFound, Job, Options, Problem, Progress, Status};
-use super::upload::Upload;
 use crate::accounts::model::Session;
 use crate::actor::Actor;
 use crate::app::App;

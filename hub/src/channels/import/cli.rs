@@ -1,8 +1,8 @@
 //! `packline-hub import FILE`: reads a file without a running hub, or beside one.
 
 use super::actions;
+use super::actions::run::{Ended, run};
 use super::model::{FILE_MAX, ImportError, Job, JobStatus, Options, Problem, Status};
-use super::run::{Ended, run};
 use crate::actor::Actor;
 use crate::app::App;
 use crate::cli::Failure;

@@ -7,17 +7,15 @@ pub mod actions;
 pub mod api;
 pub mod cli;
 mod csv;
+pub mod jobs;
 mod json;
 pub mod mapping;
 pub mod model;
 pub mod pages;
 mod read;
-mod run;
 mod store;
 #[cfg(test)]
 mod tests;
 mod text;
-pub mod upload;
-pub mod worker;
 
 pub(crate) use store::{ROWS, STATEMENTS};

@@ -43,9 +43,14 @@ pub enum Broken {
 /// The text of a file, at a place, with its bytes counted.
 pub type Text = BufReader<Utf8Reader<Counted>>;
 
+/// Bytes that can be looked at and then read from the front.
+pub trait Bytes: Read + Seek + Send {}
+
+impl<T: Read + Seek + Send> Bytes for T {}
+
 /// A file that counts what was read of it.
 pub struct Counted {
-    file: std::fs::File,
+    file: Box<dyn Bytes>,
     read: Arc<AtomicU64>,
 }
 
@@ -73,14 +78,14 @@ enum Source {
 impl Orders {
     /// Looks into the file and finds out how it is written.
     pub fn open(
-        mut file: std::fs::File,
+        mut file: impl Bytes + 'static,
         options: Options,
         now: Timestamp,
     ) -> Result<Result<Orders, Broken>, ImportError> {
         let text: FileText = sniff(&mut file)?;
         file.seek(SeekFrom::Start(0))?;
         let read = Arc::new(AtomicU64::new(0));
-        let file = Counted { file, read: Arc::clone(&read) };
+        let file = Counted { file: Box::new(file), read: Arc::clone(&read) };
         let mut text = BufReader::with_capacity(64 * 1024, Utf8Reader::new(file, text)?);
         let first = first_sign(&mut text)?.ok_or(ImportError::Empty)?;
         let source = match first {

@@ -1,10 +1,10 @@
 //! Files as people have them: read to orders, and taken into the store.
 
 use super::actions;
+use super::actions::upload::{Upload, path_of};
+use super::jobs;
 use super::model::{Format, Job, JobStatus, Options, Problem};
 use super::read::{Orders, Piece};
-use super::upload::{Upload, path_of};
-use super::worker;
 use crate::actor::Actor;
 use crate::error::chain;
 use crate::orders::actions as orders;
@@ -278,7 +278,7 @@ async fn bring(app: &TestApp, name: &str, bytes: &[u8], options: Options) -> Job
     }
     let job = upload.finish(app, name, options, &Actor::User("anna".into())).await.unwrap();
     assert!(path_of(&app.config.data, job.id).exists());
-    worker::read_waiting(app).await.unwrap();
+    jobs::read_waiting(app).await.unwrap();
     assert!(!path_of(&app.config.data, job.id).exists(), "the file is gone once it was read");
     actions::get(app, job.id).await.unwrap().unwrap()
 }
@@ -372,11 +372,11 @@ async fn an_import_that_was_cut_off_goes_on_and_one_without_its_file_is_given_up
         };
         let (kept, lost) = (begin(b"order_no\nA1\n").await, begin(b"order_no\nA2\n").await);
         std::fs::remove_file(path_of(&app.config.data, lost.id)).unwrap();
-        worker::read_waiting(&app).await.unwrap();
+        jobs::read_waiting(&app).await.unwrap();
         assert_eq!(actions::get(&app, kept.id).await.unwrap().unwrap().status, JobStatus::Done);
         assert_eq!(actions::get(&app, lost.id).await.unwrap().unwrap().status, JobStatus::Queued, "not yet");
         app.clock.advance_ms(600_000);
-        worker::read_waiting(&app).await.unwrap();
+        jobs::read_waiting(&app).await.unwrap();
         let lost = actions::get(&app, lost.id).await.unwrap().unwrap();
         assert_eq!(lost.status, JobStatus::Failed);
         assert!(lost.failure.unwrap().contains("bring the file again"));

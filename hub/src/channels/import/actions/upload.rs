@@ -1,7 +1,6 @@
 //! Keeps a file that comes in, piece by piece, until it was read.
 
-use super::actions;
-use super::model::{FILE_MAX, ImportError, Job, Options};
+use super::super::model::{FILE_MAX, ImportError, Job, Options};
 use crate::actor::Actor;
 use crate::app::App;
 use crate::clock;
@@ -59,13 +58,13 @@ impl Upload {
             return Err(ImportError::Empty);
         }
         let hash = self.hasher.finalize().to_hex().to_string();
-        let job = actions::new_job(app, file_name, hash, self.length, options, actor).await?;
+        let job = super::new_job(app, file_name, hash, self.length, options, actor).await?;
         let path = path_of(&app.config.data, job.id);
         self.file.sync_all()?;
         std::fs::rename(&self.path, &path)?;
         self.path = path;
         sync_folder(&self.path)?;
-        actions::queue(app, &job).await?;
+        super::queue(app, &job).await?;
         self.kept = true;
         app.import_wake.notify_one();
         Ok(job)

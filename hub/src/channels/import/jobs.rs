@@ -1,9 +1,9 @@
 //! Reads files that wait, one after the other.
 
 use super::actions;
+use super::actions::run::{Ended, run};
+use super::actions::upload;
 use super::model::{ImportError, Job};
-use super::run::{Ended, run};
-use super::upload;
 use crate::actor::Actor;
 use crate::app::App;
 use crate::error;

@@ -1,5 +1,8 @@
 //! What can be done with imports.
 
+pub(super) mod run;
+pub mod upload;
+
 use super::mapping;
 use super::model::{ImportError, Job, JobStatus, Options, Problem, Progress};
 use super::store;

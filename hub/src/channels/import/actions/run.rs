@@ -3,9 +3,9 @@
 //! A thread reads ahead a little, this task takes batches into the store. What was taken stays taken: an import that was
 //! cut off begins again from the front, and what it took before is then "unchanged".
 
-use super::model::{ColumnsFound, Format, ImportError, Job, JobStatus, PROBLEMS_MAX, Problem};
-use super::read::{Orders, Piece};
-use super::store::{self, ProblemRow};
+use super::super::model::{ColumnsFound, Format, ImportError, Job, JobStatus, PROBLEMS_MAX, Problem};
+use super::super::read::{Orders, Piece};
+use super::super::store::{self, ProblemRow};
 use crate::actor::Actor;
 use crate::app::App;
 use crate::clock;
@@ -59,7 +59,7 @@ pub async fn run(
     mut show: impl FnMut(&Job),
 ) -> Result<Ended, ImportError> {
     let now = app.clock.now();
-    job.progress = super::model::Progress { bytes_total: job.progress.bytes_total, ..Default::default() };
+    job.progress = super::super::model::Progress { bytes_total: job.progress.bytes_total, ..Default::default() };
     (job.status, job.started_at) = (JobStatus::Running, Some(now));
     let mut tx = app.db.begin("imports.begin").await?;
     store::begin(&mut tx, job.id, now).await?;
@@ -191,7 +191,7 @@ impl Taker<'_> {
         tx.commit().await?;
         self.written = clock::instant();
         self.job.touched_at = now;
-        self.app.show("import", super::actions::shown(self.job));
+        self.app.show("import", super::shown(self.job));
         Ok(())
     }
 
@@ -211,7 +211,7 @@ impl Taker<'_> {
         store::end(&mut tx, job.id, job.status, job.failure.as_deref(), now).await?;
         tx.commit().await?;
         log(job);
-        self.app.show("import", super::actions::shown(job));
+        self.app.show("import", super::shown(job));
         Ok(())
     }
 }
