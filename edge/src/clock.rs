@@ -2,16 +2,41 @@
 #![expect(clippy::disallowed_methods, reason = "this is where time and chance enter")]
 
 use packline_protocol::time::{Moment, Now, Timestamp};
+use std::path::Path;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// A wall clock before this is certainly wrong: 2026-01-01 UTC, in milliseconds.
 const WALL_FLOOR_MS: i64 = 1_767_225_600_000;
 
-/// Both clocks now. The wall clock is trusted once it is past the day this program was written for.
+/// systemd-timesyncd makes this file when it has set the clock since boot; `/run` is empty after a boot.
+const SET_SINCE_BOOT: &str = "/run/systemd/timesync/synchronized";
+/// How far the wall clock may be from the hub's and still count as the same, in milliseconds.
+const AGREES_MS: u64 = 60_000;
+
+/// Whether something has set the wall clock, or confirmed it, in this process's life.
+static CONFIRMED: AtomicBool = AtomicBool::new(false);
+
+/// Both clocks now. The wall clock is trusted once the network has set it since boot, or the hub's agreed with it: a
+/// board without a battery starts at the time it was switched off, and that must not make old data look fresh.
 pub fn now() -> Now {
     let wall = wall();
-    Now { moment: moment(), wall, wall_trusted: wall.0 >= WALL_FLOOR_MS }
+    Now { moment: moment(), wall, wall_trusted: wall.0 >= WALL_FLOOR_MS && is_confirmed() }
+}
+
+/// The hub has just said what time it is.
+pub fn compare(hub: Timestamp) {
+    if wall().0.abs_diff(hub.0) <= AGREES_MS {
+        CONFIRMED.store(true, Ordering::Relaxed);
+    }
+}
+
+fn is_confirmed() -> bool {
+    if !CONFIRMED.load(Ordering::Relaxed) && Path::new(SET_SINCE_BOOT).exists() {
+        CONFIRMED.store(true, Ordering::Relaxed);
+    }
+    CONFIRMED.load(Ordering::Relaxed)
 }
 
 /// The monotonic clock, in milliseconds since this process first asked.

@@ -163,6 +163,11 @@ impl Driver {
 
     fn open(&mut self, topic: &str, payload: &[u8]) -> Option<Downlink> {
         match Downlink::open(payload, &self.parts.hub_key) {
+            // A welcome answers what was just said, so its time is now. A head may be an old one that the broker kept.
+            Ok(Downlink::Welcome(welcome)) => {
+                clock::compare(welcome.wall);
+                Some(Downlink::Welcome(welcome))
+            }
             Ok(message) => Some(message),
             Err(error) => {
                 self.refused += 1;
