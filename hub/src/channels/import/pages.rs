@@ -1,9 +1,9 @@
 //! Imports as pages: bring a file, watch it being read, see what was wrong in it.
 
 use super::actions;
+use super::actions::upload::Upload;
 use super::api::ImportQuery;
 use super::model::{Job, JobStatus, Problem};
-use super::upload::Upload;
 use crate::accounts::model::Session;
 use crate::actor::Actor;
 use crate::app::App;

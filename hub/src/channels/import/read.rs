@@ -72,7 +72,7 @@ pub struct Orders {
 
 enum Source {
     Csv(Box<CsvOrders>),
-    Json(JsonOrders),
+    Json(Box<JsonOrders>),
 }
 
 impl Orders {
@@ -89,7 +89,7 @@ impl Orders {
         let mut text = BufReader::with_capacity(64 * 1024, Utf8Reader::new(file, text)?);
         let first = first_sign(&mut text)?.ok_or(ImportError::Empty)?;
         let source = match first {
-            b'{' | b'[' => Ok(Source::Json(JsonOrders::new(text))),
+            b'{' | b'[' => Ok(Source::Json(Box::new(JsonOrders::new(text)))),
             _ => CsvOrders::open(text, &options).map(|orders| Source::Csv(Box::new(orders))),
         };
         Ok(source.map(|source| Orders { source, read, options, now }))
