@@ -69,7 +69,7 @@ pub struct Settings {
     #[arg(long, env = "PACKLINE_LOG_FORMAT", value_name = "FORMAT", global = true)]
     pub log_format: Option<LogFormat>,
     /// A scanner with usual settings, as NAME=/dev/PATH for a serial port or NAME=tcp://HOST:PORT for a fixed reader;
-    /// may be given several times. The file's [[scanner]] tables can say more
+    /// may be given several times. The file's `[[scanner]]` tables can say more
     #[arg(long = "scanner", env = "PACKLINE_SCANNER", value_name = "NAME=WHERE", global = true, value_delimiter = ',')]
     #[serde(skip)]
     pub scanner_flags: Vec<ScannerFlag>,

@@ -4,8 +4,8 @@
 //! on invented time. All that is kept here may be lost at any moment: what must last is in the journal and in the
 //! replica, and a new session begins from them.
 //!
-//! Nothing goes up before the hub has welcomed the connection. Up go records in batches ([`uplink`]), down come
-//! changes ([`follower`]), and a report says every few seconds how the station does.
+//! Nothing goes up before the hub has welcomed the connection. Up go records in batches (`uplink`), down come
+//! changes (`follower`), and a report says every few seconds how the station does.
 
 mod dice;
 mod event;
