@@ -66,17 +66,23 @@ async fn told_to_stop() -> Result<()> {
 async fn log(api: Api) -> Result<()> {
     let colours = std::io::stdout().is_terminal();
     let mut events = api.events("/api/v1/events").await?;
-    while let Some((name, data)) = events.next().await? {
+    let mut shown = std::collections::VecDeque::new();
+    while let Some((name, scan)) = events.next().await? {
         // A scan that is announced ahead of its record comes again with it.
-        if name == "scan" && data["kind"] == "judged" && data["id"] != 0 {
-            println!("{}", line(&data, colours)?);
+        if name == "scan" && !shown.contains(&scan["key"]) {
+            println!("{}", line(&scan, colours));
+            shown.push_front(scan["key"].clone());
+            shown.truncate(100);
         }
     }
     bail!("the hub is gone")
 }
 
-fn line(scan: &Value, colours: bool) -> Result<String> {
+fn line(scan: &Value, colours: bool) -> String {
     let text = |key: &str| scan[key].as_str().unwrap_or_default();
-    let outcome = outcome_of(text("outcome"))?;
-    Ok(scan_line(text("station"), text("code"), outcome, scan["reason"].as_str(), colours))
+    let reason = format!("{} {}", text("reason_zh"), text("reason_en"));
+    match outcome_of(text("outcome")) {
+        Ok(outcome) => scan_line(text("station"), text("code"), outcome, Some(&reason), colours),
+        Err(_) => format!("{}  {}  {}", text("station"), text("code"), reason),
+    }
 }
