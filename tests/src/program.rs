@@ -6,6 +6,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -89,6 +90,8 @@ impl Programs {
     /// The program, untouched by settings that the caller's own environment has for another one.
     fn command(&self, role: Role) -> Command {
         let mut command = self.bare_command(role);
+        // Ctrl-C is for whoever started the site; it stops its programs in its own order.
+        command.process_group(0);
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("PACKLINE_") {
                 command.env_remove(name);

@@ -8,12 +8,11 @@ use crate::packer::outcome_of;
 use crate::program::Programs;
 use crate::station::StationPlan;
 use crate::world::{SITE, Setup, World};
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde_json::Value;
 use std::io::IsTerminal as _;
-use tokio::signal::unix::{SignalKind, signal};
 
-/// Runs the site until it is told to stop.
+/// Runs the site until something breaks; dropping this stops it.
 pub async fn run(programs: Programs, http_port: u16, bench_ports: [u16; 2], seed: u64) -> Result<()> {
     println!("starting a hub and two stations …");
     let setup = Setup { http: format!("127.0.0.1:{http_port}"), ..Setup::embedded() };
@@ -26,16 +25,10 @@ pub async fn run(programs: Programs, http_port: u16, bench_ports: [u16; 2], seed
     }
     welcome(&world, seed)?;
     let log = log(world.hub().api().clone());
-    let stopped = tokio::select! {
-        told = told_to_stop() => told,
+    tokio::select! {
         ended = log => ended,
         ended = people.work(&mut world.stations) => ended,
-    };
-    println!("stopping …");
-    for station in &mut world.stations {
-        station.stop().await?;
     }
-    stopped
 }
 
 fn welcome(world: &World, seed: u64) -> Result<()> {
@@ -52,14 +45,6 @@ fn welcome(world: &World, seed: u64) -> Result<()> {
     println!("Ctrl-C stops everything and removes the files.");
     println!();
     Ok(())
-}
-
-async fn told_to_stop() -> Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        pressed = tokio::signal::ctrl_c() => pressed.context("failed to wait for Ctrl-C"),
-        _ = terminate.recv() => Ok(()),
-    }
 }
 
 /// Prints every scan that the hub gets, whoever made it.

@@ -16,6 +16,7 @@ use serde::Serialize;
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Packline's demo: a hub, two stations with scanners, and orders that keep coming, on this machine
 ///
@@ -69,7 +70,28 @@ pub fn main_with(args: Vec<OsString>) -> ExitCode {
     }
 }
 
+/// Does what was asked for until it is done or told to stop; whatever runs then is stopped and its folder removed.
 async fn obey(args: &Args) -> Result<u8> {
+    tokio::select! {
+        done = play(args) => done,
+        told = told_to_stop() => {
+            told?;
+            println!("stopping …");
+            // A site to look at runs until it is stopped; a check that was stopped has shown nothing.
+            Ok(u8::from(args.once || args.kills.is_some()))
+        }
+    }
+}
+
+async fn told_to_stop() -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => pressed.context("failed to wait for Ctrl-C"),
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+async fn play(args: &Args) -> Result<u8> {
     let seed = args.seed.unwrap_or_else(random_seed);
     let programs = Programs::this()?;
     if args.once {
