@@ -29,6 +29,8 @@ pub struct StationPlan {
     pub panel: String,
     /// More lines for its configuration file.
     pub config: String,
+    /// More lines for each of its scanners.
+    pub scanner_config: String,
 }
 
 impl StationPlan {
@@ -40,6 +42,7 @@ impl StationPlan {
             scanners: 1,
             panel: "127.0.0.1:0".to_owned(),
             config: String::new(),
+            scanner_config: String::new(),
         }
     }
 }
@@ -231,6 +234,7 @@ impl Station {
         for (n, scanner) in self.scanners.iter().enumerate() {
             let path = scanner.path().display();
             write!(config, "\n[[scanner]]\nid = \"gun-{}\"\nkind = \"serial\"\npath = \"{path}\"\n", n + 1)?;
+            config.push_str(&self.plan.scanner_config);
         }
         std::fs::write(self.folder.join("edge.toml"), config).context("failed to write the station's configuration")
     }

@@ -32,7 +32,9 @@ impl Story<'_> {
         self.audience.chapter("orders come in, two stations fill");
         self.send(&firsts(early)).await?;
         for name in STATIONS {
-            let plan = StationPlan { scanners: 2, ..StationPlan::new(SITE, name) };
+            // Hands here are faster than a packer's; a scanner that sends what it stored is faster still.
+            let scanner_config = "burst_gap_ms = 5\n".to_owned();
+            let plan = StationPlan { scanners: 2, scanner_config, ..StationPlan::new(SITE, name) };
             self.world.add_station(plan).await?;
         }
         self.send(&firsts(late)).await?;
