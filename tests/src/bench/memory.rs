@@ -90,7 +90,7 @@ async fn start(folder: &Path, state: &Path, scanners: &[Scanner]) -> Result<(Pro
     let env = [("MALLOC_ARENA_MAX", "2"), ("PACKLINE_LOG", "warn")];
     let mut program = Programs::this()?.start(Role::Edge, &args, &env, &folder.join("log"), &Lifeline::default())?;
     let panel = crate::api::text(&program.ready(&ready).await?, "panel")?;
-    Ok((program, panel))
+    Ok((program, format!("http://{panel}")))
 }
 
 /// The process's proportional set size, in MB.
