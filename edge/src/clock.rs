@@ -4,7 +4,7 @@
 use packline_protocol::time::{Moment, Now, Timestamp};
 use std::path::Path;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// A wall clock before this is certainly wrong: 2026-01-01 UTC, in milliseconds.
@@ -12,6 +12,8 @@ const WALL_FLOOR_MS: i64 = 1_767_225_600_000;
 
 /// systemd-timesyncd makes this file when it has set the clock since boot; `/run` is empty after a boot.
 const SET_SINCE_BOOT: &str = "/run/systemd/timesync/synchronized";
+/// Between two looks for that file, in milliseconds.
+const LOOK_MS: u64 = 1_000;
 /// How far the wall clock may be from the hub's and still count as the same, in milliseconds.
 const AGREES_MS: u64 = 60_000;
 
@@ -21,8 +23,8 @@ static CONFIRMED: AtomicBool = AtomicBool::new(false);
 /// Both clocks now. The wall clock is trusted once the network has set it since boot, or the hub's agreed with it: a
 /// board without a battery starts at the time it was switched off, and that must not make old data look fresh.
 pub fn now() -> Now {
-    let wall = wall();
-    Now { moment: moment(), wall, wall_trusted: wall.0 >= WALL_FLOOR_MS && is_confirmed() }
+    let (moment, wall) = (moment(), wall());
+    Now { moment, wall, wall_trusted: wall.0 >= WALL_FLOOR_MS && is_confirmed(moment) }
 }
 
 /// The hub has just said what time it is.
@@ -32,9 +34,12 @@ pub fn compare(hub: Timestamp) {
     }
 }
 
-fn is_confirmed() -> bool {
-    if !CONFIRMED.load(Ordering::Relaxed) && Path::new(SET_SINCE_BOOT).exists() {
-        CONFIRMED.store(true, Ordering::Relaxed);
+/// Looks for the file at most once a second: every scan asks for the time.
+fn is_confirmed(now: Moment) -> bool {
+    static NEXT_LOOK: AtomicU64 = AtomicU64::new(0);
+    if !CONFIRMED.load(Ordering::Relaxed) && now.0 >= NEXT_LOOK.load(Ordering::Relaxed) {
+        NEXT_LOOK.store(now.plus_ms(LOOK_MS).0, Ordering::Relaxed);
+        CONFIRMED.fetch_or(Path::new(SET_SINCE_BOOT).exists(), Ordering::Relaxed);
     }
     CONFIRMED.load(Ordering::Relaxed)
 }
