@@ -6,7 +6,8 @@ use crate::config::Config;
 use crate::fleet::Fleet;
 use crate::keys::HubKeys;
 use crate::metrics::Metrics;
-use crate::store::Db;
+use crate::privacy::Vault;
+use crate::store::{ChainKey, Db};
 use std::ops::Deref;
 use std::sync::Arc;
 use tokio::sync::{Notify, broadcast, watch};
@@ -23,6 +24,8 @@ pub struct Inner {
     pub db: Db,
     /// The hub's key.
     pub keys: HubKeys,
+    /// What personal data and secrets are sealed with.
+    pub vault: Vault,
     /// The wall clock it works by.
     pub clock: Clock,
     /// What the log-in remembers.
@@ -53,11 +56,13 @@ const LIVE_BACKLOG: usize = 1024;
 
 impl App {
     /// A hub on this store. Nothing runs yet.
-    pub fn new(config: Config, db: Db, keys: HubKeys, clock: Clock) -> App {
+    pub fn new(config: Config, db: Db, keys: HubKeys, vault: Vault, clock: Clock) -> App {
+        db.seal_with(ChainKey { id: keys.hub_id(), secret: keys.derive("audit chain") });
         App(Arc::new(Inner {
             config,
             db,
             keys,
+            vault,
             clock,
             desk: Desk::default(),
             metrics: Metrics::default(),

@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod actor;
 pub mod app;
+pub mod audit;
 pub mod broker;
 pub mod channels;
 pub mod cli;
@@ -16,6 +17,7 @@ pub mod lifecycle;
 pub mod metrics;
 pub mod orders;
 pub mod pages;
+pub mod privacy;
 pub mod routes;
 pub mod scans;
 pub mod serve;

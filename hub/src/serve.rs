@@ -6,6 +6,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::keys::HubKeys;
 use crate::lifecycle::{self, Ready};
+use crate::privacy::Vault;
 use crate::routes;
 use crate::store::Db;
 use crate::{accounts, orders, sync};
@@ -38,14 +39,15 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     outcome
 }
 
-/// Everything that a hub needs before any of its parts runs: data folder, key, store at the right schema.
+/// Everything that a hub needs before any of its parts runs: data folder, keys, store at the right schema.
 pub async fn open(config: Config) -> anyhow::Result<App> {
     make_data_folder(&config)?;
     let keys = HubKeys::open(&config.data)?;
+    let vault = Vault::open(&config.data)?;
     let db = Db::open(&config.db_url()).await?;
     let version = db.migrate().await?;
     info!(store.engine = %db.engine(), store.version = version, hub.id = keys.hub_id(), "Opened the store");
-    Ok(App::new(config, db, keys, Clock::System))
+    Ok(App::new(config, db, keys, vault, Clock::System))
 }
 
 /// Only the hub's own account may look into it.

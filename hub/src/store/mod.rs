@@ -28,7 +28,7 @@ pub use statement::{Reading, Statement};
 use ids::IdBlocks;
 use sqlx::{AnyConnection, AnyPool};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Which database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,12 +56,29 @@ pub struct Db {
     write: AnyPool,
     read: AnyPool,
     blocks: Arc<IdBlocks>,
+    chain_key: Arc<OnceLock<ChainKey>>,
+}
+
+/// What the audit log is sealed with. It comes from the hub's key and is never in the database.
+#[derive(Clone)]
+pub struct ChainKey {
+    /// The hub that it belongs to.
+    pub id: String,
+    /// The secret itself.
+    pub secret: [u8; 32],
+}
+
+impl fmt::Debug for ChainKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ChainKey({})", self.id)
+    }
 }
 
 /// A named transaction. Dropped without [`Tx::commit`], it never was.
 pub struct Tx {
     name: &'static str,
     inner: sqlx::Transaction<'static, sqlx::Any>,
+    chain_key: Arc<OnceLock<ChainKey>>,
 }
 
 /// The store at one moment, for reading only.
@@ -80,12 +97,17 @@ impl Db {
     /// Opens the database at `url`: `postgres://…`, or `sqlite:FILE`, which is made when it is not there.
     pub async fn open(url: &str) -> Result<Db, StoreError> {
         let (engine, write, read) = open::pools(url).await?;
-        Ok(Db { engine, write, read, blocks: Arc::default() })
+        Ok(Db { engine, write, read, blocks: Arc::default(), chain_key: Arc::default() })
     }
 
     /// Brings the schema to this program's version and returns that version.
     pub async fn migrate(&self) -> Result<i64, StoreError> {
         migrate::run(&self.write).await
+    }
+
+    /// Seals the audit log with this key from now on; the first one given stays.
+    pub fn seal_with(&self, key: ChainKey) {
+        let _ = self.chain_key.set(key);
     }
 
     /// Which database this is.
@@ -106,7 +128,7 @@ impl Db {
             Engine::Postgres => "BEGIN ISOLATION LEVEL READ COMMITTED",
         };
         let inner = self.write.begin_with(begin).await.map_err(|cause| StoreError::sql(name, cause))?;
-        Ok(Tx { name, inner })
+        Ok(Tx { name, inner, chain_key: self.chain_key.clone() })
     }
 
     /// As [`Db::begin`], and everything in it sees the store as it was at its first statement. On PostgreSQL it fails as
@@ -117,7 +139,7 @@ impl Db {
             Engine::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ",
         };
         let inner = self.write.begin_with(begin).await.map_err(|cause| StoreError::sql(name, cause))?;
-        Ok(Tx { name, inner })
+        Ok(Tx { name, inner, chain_key: self.chain_key.clone() })
     }
 
     /// The store as it is at the first statement, for reading several things that belong together. Writers do not wait
@@ -155,6 +177,12 @@ impl Tx {
         &mut self.inner
     }
 
+    /// What the audit log is sealed with.
+    pub fn chain_key(&self) -> Result<ChainKey, StoreError> {
+        let key = self.chain_key.get().cloned();
+        key.ok_or_else(|| StoreError::row(self.name, "the store was opened without the key of its audit log"))
+    }
+
     /// What this transaction is for.
     pub fn name(&self) -> &'static str {
         self.name
@@ -163,7 +191,7 @@ impl Tx {
     /// Makes it durable. On SQLite the data is synced to disk when this comes back; on PostgreSQL too, unless its
     /// administrator has decided otherwise.
     pub async fn commit(self) -> Result<(), StoreError> {
-        let Tx { name, inner } = self;
+        let Tx { name, inner, .. } = self;
         inner.commit().await.map_err(|cause| StoreError::sql(name, cause))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Rows, Statement, changelog, ids};
 use crate::channels::import;
-use crate::{accounts, fleet, orders, scans, sync};
+use crate::{accounts, audit, fleet, orders, scans, sync};
 
 /// The statements of each module; a module with SQL adds its list here.
 pub fn statements() -> Vec<Statement> {
@@ -10,6 +10,7 @@ pub fn statements() -> Vec<Statement> {
     let lists = [
         ids::STATEMENTS,
         accounts::STATEMENTS,
+        audit::STATEMENTS,
         fleet::STATEMENTS,
         scans::STATEMENTS,
         sync::STATEMENTS,
@@ -21,5 +22,5 @@ pub fn statements() -> Vec<Statement> {
 
 /// The statements over many rows of each module.
 pub fn rows() -> Vec<Rows> {
-    [changelog::ROWS, scans::ROWS, sync::ROWS, import::ROWS, &orders::store::rows()].concat()
+    [changelog::ROWS, audit::ROWS, scans::ROWS, sync::ROWS, import::ROWS, &orders::store::rows()].concat()
 }

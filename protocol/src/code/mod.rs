@@ -22,7 +22,7 @@ pub use courier::{Courier, hints, is_s10};
 pub use frame::{CODES_PER_FRAME_MAX, NoReadTexts, Vote, split, vote};
 pub use item::{Gtin, GtinError, check_digit, ends_in_check_digit};
 pub use label::{NumberSource, Piece, piece_of};
-pub use text::{CANONICAL_VERSION, Encoding, canonical, canonical_cow, code_hash, decode};
+pub use text::{CANONICAL_VERSION, Encoding, canonical, canonical_cow, code_hash, decode, narrowed};
 
 use gs1::{DigitalLink, ElementString, Gs1Error};
 

@@ -32,7 +32,8 @@ const TOP: [&str; 15] = [
 ];
 
 /// Folders under `hub/src` that are the ground under all domains; every other folder is a domain.
-const FOUNDATION: [&str; 8] = ["api", "broker", "effects", "outbound", "pages", "projections", "store", "sync"];
+const FOUNDATION: [&str; 9] =
+    ["api", "broker", "effects", "outbound", "pages", "privacy", "projections", "store", "sync"];
 
 /// The roles of a domain that load, save, ask and answer. Whatever else it holds is pure.
 const ACTING: [&str; 9] = ["actions", "api", "cli", "jobs", "mod", "pages", "project", "store", "tests"];

@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::keys::HubKeys;
+use crate::privacy::Vault;
 use cluster::Cluster;
 use packline_protocol::time::Timestamp;
 use std::ops::Deref;
@@ -40,7 +41,7 @@ impl TestApp {
             Engine::Postgres => postgres().await,
         };
         let config = Config { data: folder.path().to_owned(), ..Config::default() };
-        let app = App::new(config, db, HubKeys::random(), Clock::standing_at(START));
+        let app = App::new(config, db, HubKeys::random(), Vault::random(), Clock::standing_at(START));
         TestApp { app, _folder: folder }
     }
 }
