@@ -45,7 +45,8 @@ pub struct Inner {
 /// Something that open pages may want to show at once. Nothing may rely on it: a slow page misses some.
 #[derive(Debug, Clone)]
 pub struct LiveEvent {
-    /// What happened, for example `order`, `scan`, `station`, `import`: the name of the server-sent event.
+    /// What happened, for example `orders`, `scan`, `station`, `import`: the name of the server-sent event. Who may see
+    /// which kind stands in `pages/events.rs`.
     pub kind: &'static str,
     /// The details, without personal data.
     pub data: serde_json::Value,

@@ -21,6 +21,8 @@ pub enum Kind {
     Forbidden,
     /// There is no such thing.
     NotFound,
+    /// It is there, and does not take this method.
+    WrongMethod,
     /// It does not go together with what is there.
     Conflict,
     /// It was there once and is not any more.
@@ -47,6 +49,7 @@ impl Kind {
             Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
             Kind::Forbidden => StatusCode::FORBIDDEN,
             Kind::NotFound => StatusCode::NOT_FOUND,
+            Kind::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             Kind::Conflict => StatusCode::CONFLICT,
             Kind::Gone => StatusCode::GONE,
             Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -65,6 +68,7 @@ impl Kind {
             Kind::Unauthenticated => "unauthenticated",
             Kind::Forbidden => "forbidden",
             Kind::NotFound => "not_found",
+            Kind::WrongMethod => "wrong_method",
             Kind::Conflict => "conflict",
             Kind::Gone => "gone",
             Kind::TooLarge => "too_large",

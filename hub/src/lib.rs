@@ -10,6 +10,7 @@ pub mod channels;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod doors;
 pub mod error;
 pub mod fleet;
 pub mod keys;

@@ -1,19 +1,19 @@
-//! Every URL of the hub on one page.
+//! Every URL of the hub on one page, each with what it needs: a right, any log-in, or nothing.
 
-use crate::accounts::api::gate;
+use crate::accounts::gate::{Guard, gate};
+use crate::accounts::rights::Right;
 use crate::app::App;
 use crate::channels::import;
+use crate::doors::Need::{LoggedIn, Open};
+use crate::doors::{Doors, Needs};
 use crate::pages::{assets, events, shell};
 use crate::{accounts, fleet, orders, scans, sync, telemetry};
+use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::response::Redirect;
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 /// The largest body of a request that is not an upload, in bytes.
@@ -21,81 +21,94 @@ const BODY_MAX: usize = 2 * 1024 * 1024;
 
 /// The whole web interface.
 pub fn router(app: App) -> Router {
-    let (api, document) = api();
-    Router::new()
-        .merge(api.route("/api/v1/openapi.json", get(async || Json(document))))
-        .merge(pages())
-        .merge(operations())
+    let (router, needs, _) = doors();
+    router
         .layer(DefaultBodyLimit::max(BODY_MAX))
-        .layer(from_fn_with_state(app.clone(), gate))
+        .layer(from_fn_with_state(Guard::new(app.clone(), needs), gate))
         .layer(from_fn_with_state(app.clone(), telemetry::request_line))
         .with_state(app)
+}
+
+/// What each route needs.
+pub fn needs() -> Needs {
+    doors().1
+}
+
+/// The description of the API.
+pub fn document() -> Document {
+    doors().2
+}
+
+fn doors() -> (Router<App>, Needs, Document) {
+    api().and(pages()).and(operations()).described_at("/api/v1/openapi.json", LoggedIn)
 }
 
 #[derive(OpenApi)]
 #[openapi(info(title = "Packline hub", description = "Orders, stations and scans. Errors are problem+json."))]
 struct Api;
 
-/// The JSON API and its description.
-pub fn api() -> (Router<App>, Document) {
-    OpenApiRouter::with_openapi(Api::openapi())
-        .routes(routes!(accounts::api::log_in))
-        .routes(routes!(accounts::api::log_out))
-        .routes(routes!(events::stream))
-        .routes(routes!(orders::api::send, orders::api::list))
-        .routes(routes!(orders::api::order))
-        .routes(routes!(orders::api::events))
-        .merge(imports())
-        .routes(routes!(fleet::api::enroll))
-        .routes(routes!(fleet::api::list, fleet::api::invite))
-        .routes(routes!(fleet::api::revoke))
-        .routes(routes!(fleet::api::sites))
-        .routes(routes!(fleet::api::set_settings))
-        .routes(routes!(fleet::api::rules, fleet::api::publish_rules))
-        .routes(routes!(scans::api::list))
-        .routes(routes!(scans::api::conflicts))
-        .routes(routes!(sync::api::log))
-        .split_for_parts()
-}
-
-/// Files that come in may be far larger than other requests; the upload itself counts their bytes.
-fn imports() -> OpenApiRouter<App> {
-    let router = OpenApiRouter::new()
-        .routes(routes!(import::api::send, import::api::list))
-        .routes(routes!(import::api::job))
-        .routes(routes!(import::api::errors))
-        .routes(routes!(import::api::errors_csv));
-    router.layer(DefaultBodyLimit::disable())
+/// The JSON API.
+fn api() -> Doors {
+    Doors::new(Api::openapi())
+        .api(Open, routes!(accounts::api::log_in))
+        .api(LoggedIn, routes!(accounts::api::log_out))
+        // Each event needs the right to see what it is about.
+        .api(LoggedIn, routes!(events::stream))
+        .api(Right::OrdersImport, routes!(orders::api::send))
+        .api(Right::OrdersView, routes!(orders::api::list))
+        .api(Right::OrdersView, routes!(orders::api::order))
+        .api(Right::OrdersView, routes!(orders::api::events))
+        .api_upload(Right::OrdersImport, routes!(import::api::send))
+        .api(Right::OrdersImport, routes!(import::api::list))
+        .api(Right::OrdersImport, routes!(import::api::job))
+        .api(Right::OrdersImport, routes!(import::api::errors))
+        .api(Right::OrdersImport, routes!(import::api::errors_csv))
+        // A station has no account: its one-time token is what it shows.
+        .api(Open, routes!(fleet::api::enroll))
+        .api(Right::StationsView, routes!(fleet::api::list))
+        .api(Right::StationsManage, routes!(fleet::api::invite))
+        .api(Right::StationsManage, routes!(fleet::api::revoke))
+        .api(Right::StationsView, routes!(fleet::api::sites))
+        .api(Right::StationsManage, routes!(fleet::api::set_settings))
+        .api(Right::RulesView, routes!(fleet::api::rules))
+        .api(Right::RulesPublish, routes!(fleet::api::publish_rules))
+        .api(Right::ScansView, routes!(scans::api::list))
+        .api(Right::ScansView, routes!(scans::api::conflicts))
+        .api(Right::StationsView, routes!(sync::api::log))
 }
 
 /// Pages for people.
-fn pages() -> Router<App> {
-    Router::new()
-        .route("/", get(async || Redirect::to("/scans")))
-        .route("/assets/{name}", get(assets::asset))
-        .route("/login", get(accounts::pages::login).post(accounts::pages::log_in))
-        .route("/logout", post(accounts::pages::log_out))
-        .route("/account", get(accounts::pages::account).post(accounts::pages::change_password))
-        .route("/orders", get(orders::pages::list))
-        .route("/orders/{id}", get(orders::pages::order))
-        // The upload itself keeps to its limit, and says so.
-        .route("/imports", get(import::pages::list).post(import::pages::upload).layer(DefaultBodyLimit::disable()))
-        .route("/imports/{id}", get(import::pages::job))
-        .route("/scans", get(scans::pages::page))
-        .route("/stations", get(fleet::pages::page).post(fleet::pages::add))
-        .route("/stations/cards", get(fleet::pages::cards))
-        .route("/stations/{station}/revoke", post(fleet::pages::revoke))
-        .route("/preferences", post(accounts::pages::preferences))
+fn pages() -> Doors {
+    Doors::new(Document::default())
+        .get("/", LoggedIn, shell::home)
+        .get("/assets/{name}", Open, assets::asset)
+        .get("/login", Open, accounts::pages::login)
+        .post("/login", Open, accounts::pages::log_in)
+        .post("/logout", LoggedIn, accounts::pages::log_out)
+        .get("/account", LoggedIn, accounts::pages::account)
+        .post("/account", LoggedIn, accounts::pages::change_password)
+        .get("/orders", Right::OrdersView, orders::pages::list)
+        .get("/orders/{id}", Right::OrdersView, orders::pages::order)
+        .get("/imports", Right::OrdersImport, import::pages::list)
+        .post_upload("/imports", Right::OrdersImport, import::pages::upload)
+        .get("/imports/{id}", Right::OrdersImport, import::pages::job)
+        .get("/scans", Right::ScansView, scans::pages::page)
+        .get("/stations", Right::StationsView, fleet::pages::page)
+        .post("/stations", Right::StationsManage, fleet::pages::add)
+        .get("/stations/cards", Right::StationsView, fleet::pages::cards)
+        .post("/stations/{station}/revoke", Right::StationsManage, fleet::pages::revoke)
+        .post("/preferences", Open, accounts::pages::preferences)
         .fallback(shell::nowhere)
-        .layer(from_fn(shell::dress))
+        .wrap(|router| router.layer(from_fn(shell::dress)))
 }
 
 /// For whoever runs the hub.
-fn operations() -> Router<App> {
-    Router::new()
-        .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(is_ready))
-        .route("/metrics", get(metrics))
+fn operations() -> Doors {
+    Doors::new(Document::default()).get("/healthz", Open, async || "ok\n").get("/readyz", Open, is_ready).get(
+        "/metrics",
+        Right::MetricsView,
+        metrics,
+    )
 }
 
 /// Whether the hub can work: the store answers and nobody asked it to stop.

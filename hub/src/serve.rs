@@ -47,7 +47,9 @@ pub async fn open(config: Config) -> anyhow::Result<App> {
     let db = Db::open(&config.db_url()).await?;
     let version = db.migrate().await?;
     info!(store.engine = %db.engine(), store.version = version, hub.id = keys.hub_id(), "Opened the store");
-    Ok(App::new(config, db, keys, vault, Clock::System))
+    let app = App::new(config, db, keys, vault, Clock::System);
+    accounts::roles::seed(&app).await?;
+    Ok(app)
 }
 
 /// Only the hub's own account may look into it.

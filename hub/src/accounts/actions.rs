@@ -2,12 +2,14 @@
 
 use super::decide::{self, Tries, Use};
 use super::model::{AccountError, IDLE_MS, Password, Session, SessionToken, UserName};
-use super::store;
+use super::rights::{Right, Rights};
+use super::{roles, store};
 use crate::app::App;
 use crate::clock;
 use crate::error::{Error, Result};
 use argon2::Argon2;
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
@@ -20,16 +22,25 @@ pub const FIRST_USER: &str = "admin";
 /// The file in the data folder with the first password, until it is changed.
 pub const FIRST_LOGIN_FILE: &str = "first-login";
 
-/// What the log-in keeps in memory: wrong tries, and how many passwords are hashed at once (each takes 19 MiB).
+/// What the log-in keeps in memory: wrong tries, how many passwords are hashed at once (each takes 19 MiB), and what
+/// each role may do.
 #[derive(Debug)]
 pub struct Desk {
     tries: Mutex<Tries>,
     hashing: Semaphore,
+    roles: Mutex<KnownRoles>,
+}
+
+/// What each role may do, as it was at one revision of people and roles.
+#[derive(Debug, Default)]
+struct KnownRoles {
+    revision: i64,
+    rights: BTreeMap<String, Rights>,
 }
 
 impl Default for Desk {
     fn default() -> Self {
-        Desk { tries: Mutex::default(), hashing: Semaphore::new(2) }
+        Desk { tries: Mutex::default(), hashing: Semaphore::new(2), roles: Mutex::default() }
     }
 }
 
@@ -37,10 +48,15 @@ impl Desk {
     fn tries(&self) -> MutexGuard<'_, Tries> {
         self.tries.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn roles(&self) -> MutexGuard<'_, KnownRoles> {
+        self.roles.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Makes the first account where there is none, and leaves its password in a file that only the hub's user can read.
 pub async fn make_first(app: &App) -> Result<()> {
+    roles::seed(app).await?;
     if store::any_account(app.db.read()).await? {
         return Ok(());
     }
@@ -49,7 +65,7 @@ pub async fn make_first(app: &App) -> Result<()> {
     let hash = hash(app, &password).await?;
     let mut tx = app.db.begin("accounts.make_first").await?;
     // Another hub on the same database may be making it right now; then it is theirs.
-    if store::insert_account(&mut tx, &name, &hash, app.clock.now()).await? {
+    if store::insert_account(&mut tx, &name, &hash, roles::BOSS, app.clock.now()).await? {
         let file = first_login_file(app);
         write_secret(&file, password.text()).map_err(|cause| {
             Error::internal(format!("failed to write the first password to `{}`", file.display()), cause)
@@ -96,7 +112,26 @@ pub async fn session(app: &App, token: SessionToken) -> Result<Option<Session>> 
             tx.commit().await?;
         }
     }
-    Ok(Some(Session { user: stored.user, token }))
+    let rights = rights_of(app, &stored.role, stored.revision).await?;
+    Ok(Some(Session { user: stored.user, role: stored.role, rights, token }))
+}
+
+/// What a role may do at this revision: read again whenever the revision has moved, on whichever hub that was.
+async fn rights_of(app: &App, role: &str, revision: i64) -> Result<Rights> {
+    let of = |known: &KnownRoles| known.rights.get(role).copied().unwrap_or(Rights::NONE);
+    if let Some(rights) = Some(app.desk.roles()).filter(|known| known.revision == revision).map(|known| of(&known)) {
+        return Ok(rights);
+    }
+    let mut rights: BTreeMap<String, Vec<Right>> = BTreeMap::new();
+    for (role, right) in store::list_role_rights(app.db.read()).await? {
+        // A right that this program does not know belongs to a newer one.
+        rights.entry(role).or_default().extend(Right::parse(&right));
+    }
+    let rights = rights.into_iter().map(|(role, rights)| (role, rights.into_iter().collect())).collect();
+    let known = KnownRoles { revision, rights };
+    let found = of(&known);
+    *app.desk.roles() = known;
+    Ok(found)
 }
 
 /// Ends this session.

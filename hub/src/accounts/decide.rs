@@ -32,7 +32,7 @@ pub enum Use {
 
 pub fn use_of(session: &StoredSession, now: Timestamp) -> Use {
     let (age, idle) = (now.since_ms(session.created_at), now.since_ms(session.used_at));
-    if age > SESSION_MS || idle > IDLE_MS {
+    if session.is_shut || age > SESSION_MS || idle > IDLE_MS {
         Use::Over
     } else if idle > USE_GRAIN_MS {
         Use::Touch
@@ -92,6 +92,9 @@ mod tests {
             user: UserName::parse("admin").unwrap(),
             created_at: Timestamp(created),
             used_at: Timestamp(used),
+            role: "boss".into(),
+            is_shut: false,
+            revision: 1,
         };
         for (created, used, now, expected) in [
             (0, 0, 1_000, Use::Fine),
@@ -103,6 +106,8 @@ mod tests {
         ] {
             assert_eq!(use_of(&session(created, used), Timestamp(now)), expected, "{created} {used} {now}");
         }
+        let shut = StoredSession { is_shut: true, ..session(0, 0) };
+        assert_eq!(use_of(&shut, Timestamp(1_000)), Use::Over);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Accounts, passwords and sessions as words.
 
-use crate::error::{Error, Kind};
+use super::rights::{Right, Rights};
+use crate::actor::Actor;
+use crate::error::{Error, Kind, Result};
 use packline_protocol::time::Timestamp;
 use std::fmt;
 
@@ -97,13 +99,40 @@ impl fmt::Debug for SessionToken {
     }
 }
 
-/// A session that is in force.
+/// A session that is in force, and what it may do.
 #[derive(Debug, Clone)]
 pub struct Session {
     /// Whose.
     pub user: UserName,
+    /// The role of its account, by name.
+    pub role: String,
+    /// What it may do.
+    pub rights: Rights,
     /// Its token.
     pub token: SessionToken,
+}
+
+impl Session {
+    /// Whether it may do this.
+    pub fn may(&self, right: Right) -> bool {
+        self.rights.has(right)
+    }
+
+    /// Refuses, naming the right, when it may not do this.
+    pub fn require(&self, right: Right) -> Result<()> {
+        if self.may(right) { Ok(()) } else { Err(Session::lacks(right)) }
+    }
+
+    /// Who acts in it, as events and the audit log keep it.
+    pub fn actor(&self) -> Actor {
+        Actor::User(self.user.to_string())
+    }
+
+    /// The refusal of somebody who is known and lacks this right.
+    pub fn lacks(right: Right) -> Error {
+        let message = format!("this needs the right `{right}` ({}), which your role does not have", right.en());
+        Error::new(Kind::Forbidden, message)
+    }
 }
 
 /// A session as it is kept.
@@ -115,6 +144,12 @@ pub struct StoredSession {
     pub created_at: Timestamp,
     /// When it was last used, to the minute.
     pub used_at: Timestamp,
+    /// The role of its account.
+    pub role: String,
+    /// Whether its account is shut.
+    pub is_shut: bool,
+    /// The revision of people and roles that this was read at.
+    pub revision: i64,
 }
 
 /// What can be wrong with an account, a password or a session.

@@ -2,6 +2,7 @@
 
 use super::actions;
 use super::model::{Digest, StationStatus, StationView};
+use crate::accounts::rights::Right;
 use crate::app::App;
 use crate::error::{Error, Kind, Result};
 use crate::pages::mark::Mark;

@@ -7,7 +7,6 @@ use super::model::{Effect, Order, OrderEvent, OrderParcel, Outcome};
 use super::words::Word;
 use super::{actions, settle};
 use crate::accounts::model::Session;
-use crate::actor::Actor;
 use crate::app::App;
 use crate::error::{Detail, Error, Kind, Problem, Result};
 use axum::Json;
@@ -214,8 +213,7 @@ pub async fn send(
         let message = format!("{} values are not acceptable; nothing was taken", details.len());
         return Err(Error::invalid(message).with(details));
     }
-    let actor = Actor::User(session.user.to_string());
-    let outcomes = actions::receive(&app, &inputs, &actor, "api").await?;
+    let outcomes = actions::receive(&app, &inputs, &session.actor(), "api").await?;
     Ok(Json(Received { items: outcomes.into_iter().map(ReceivedOrder::from).collect() }))
 }
 

@@ -1,7 +1,9 @@
 //! Live events for pages that are open. Nothing relies on them: a page that missed some shows the rest.
 
+use crate::accounts::model::Session;
+use crate::accounts::rights::Right;
 use crate::app::App;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::{Stream, StreamExt as _};
 use std::convert::Infallible;
@@ -13,14 +15,33 @@ const ALIVE: Duration = Duration::from_secs(10);
 
 /// Live events
 ///
-/// A stream of server-sent events: `scan`, `station`, `order`, `import`. It ends when the hub stops.
+/// A stream of server-sent events: `scan`, `conflict`, `station`, `orders`, `import`, each for those who may see what it is about. It
+/// ends when the hub stops.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events",
     responses((status = 200, description = "text/event-stream", content_type = "text/event-stream", body = String)))]
-pub async fn stream(State(app): State<App>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+pub async fn stream(
+    State(app): State<App>,
+    Extension(session): Extension<Session>,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let live = BroadcastStream::new(app.watch_live());
     // A page that is too slow misses events and goes on with the next.
     let events = live
         .filter_map(async |event| event.ok())
+        .filter(move |event| {
+            let seen = right_to_see(event.kind).is_some_and(|right| session.may(right));
+            async move { seen }
+        })
         .map(|event| Ok(Event::default().event(event.kind).data(event.data.to_string())));
     Sse::new(events.take_until(async move { app.stopped().await })).keep_alive(KeepAlive::new().interval(ALIVE))
+}
+
+/// What somebody needs to see events of this kind. A kind that is not listed is seen by nobody.
+fn right_to_see(kind: &str) -> Option<Right> {
+    match kind {
+        "scan" | "conflict" => Some(Right::ScansView),
+        "station" => Some(Right::StationsView),
+        "orders" => Some(Right::OrdersView),
+        "import" => Some(Right::OrdersImport),
+        _ => None,
+    }
 }

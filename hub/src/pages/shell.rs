@@ -3,15 +3,17 @@
 use super::render;
 use super::text::{Language, Text};
 use crate::accounts::api::COOKIE;
+use crate::accounts::gate::is_for_program;
 use crate::accounts::model::Session;
+use crate::accounts::rights::{Right, Rights};
 use crate::error::{Error, Kind, Result};
 use askama::Template;
 use axum::body::to_bytes;
 use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{IntoResponse as _, Redirect, Response};
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
 use std::convert::Infallible;
@@ -30,11 +32,28 @@ pub struct Shell {
     pub theme: &'static str,
     /// The account's name, when somebody is logged in.
     pub user: Option<String>,
+    /// What they may do.
+    pub rights: Rights,
     /// What forms carry.
     pub csrf: String,
     /// The page's path.
     pub path: String,
 }
+
+/// An entry of the main menu.
+struct Entry {
+    path: &'static str,
+    name: fn(&'static Text) -> &'static str,
+    right: Right,
+}
+
+/// The main menu. A page is shown to whoever has the right that it needs.
+const MENU: &[Entry] = &[
+    Entry { path: "/orders", name: |t| t.orders, right: Right::OrdersView },
+    Entry { path: "/scans", name: |t| t.scans, right: Right::ScansView },
+    Entry { path: "/stations", name: |t| t.stations, right: Right::StationsView },
+    Entry { path: "/imports", name: |t| t.imports, right: Right::OrdersImport },
+];
 
 impl Shell {
     /// The words of the page.
@@ -42,10 +61,15 @@ impl Shell {
         self.language.text()
     }
 
-    /// The main menu: path and name.
-    pub fn menu(&self) -> [(&'static str, &'static str); 4] {
-        let t = self.text();
-        [("/orders", t.orders), ("/scans", t.scans), ("/stations", t.stations), ("/imports", t.imports)]
+    /// The main menu: path and name of each page that the visitor may open.
+    pub fn menu(&self) -> Vec<(&'static str, &'static str)> {
+        let open = MENU.iter().filter(|entry| self.may(entry.right));
+        open.map(|entry| (entry.path, (entry.name)(self.text()))).collect()
+    }
+
+    /// Whether the visitor may do this: what they may not do is not shown to them.
+    pub fn may(&self, right: Right) -> bool {
+        self.rights.has(right)
     }
 
     /// Whether this page belongs to a menu entry.
@@ -82,6 +106,7 @@ impl Shell {
             language: Language::parse(value(LANGUAGE)),
             theme,
             user: session.map(|session| session.user.to_string()),
+            rights: session.map(|session| session.rights).unwrap_or_default(),
             csrf: session.map(|session| session.token.csrf()).unwrap_or_default(),
             path: parts.uri.path().to_owned(),
         }
@@ -110,8 +135,34 @@ pub async fn dress(request: Request, next: Next) -> Response {
     let shell = Shell::of(&parts);
     let answer = next.run(Request::from_parts(parts, body)).await;
     // A program that asked for a path that is not there is answered as a program.
-    let for_people = !shell.path.starts_with("/api/");
-    let mut answer = if for_people && is_problem(&answer) { problem_page(&shell, answer).await } else { answer };
+    let for_people = !is_for_program(&shell.path);
+    if for_people { as_page(&shell, answer).await } else { answer }
+}
+
+/// An answer that was given before the request came to its handler, in the shape that its asker reads.
+pub async fn answer(request: Request, answer: Response) -> Response {
+    let (parts, _) = request.into_parts();
+    if is_for_program(parts.uri.path()) { answer } else { as_page(&Shell::of(&parts), answer).await }
+}
+
+/// The refusal of a visitor who lacks this right, in their language.
+pub fn lacks(headers: &HeaderMap, right: Right) -> Error {
+    let language =
+        CookieJar::from_headers(headers).get(LANGUAGE).map_or(Language::Zh, |tag| Language::parse(tag.value()));
+    let message = match language {
+        Language::Zh => format!("这里需要“{}”权限，你的角色没有。如有需要，请联系人员管理员。", right.zh()),
+        Language::En => {
+            format!(
+                "This needs the right to “{}”, which your role does not have. Ask whoever manages people.",
+                right.en()
+            )
+        }
+    };
+    Error::new(Kind::Forbidden, message)
+}
+
+async fn as_page(shell: &Shell, answer: Response) -> Response {
+    let mut answer = if is_problem(&answer) { problem_page(shell, answer).await } else { answer };
     protect(&mut answer);
     answer
 }
@@ -159,6 +210,13 @@ pub fn cookie(name: &'static str, value: String, secure: bool) -> Cookie<'static
     let session = name == COOKIE;
     let cookie = Cookie::build((name, value)).path("/").http_only(true).same_site(SameSite::Lax).secure(secure);
     if session { cookie.build() } else { cookie.permanent().build() }
+}
+
+/// The first page that the visitor may open.
+pub async fn home(shell: Shell) -> Redirect {
+    let first =
+        if shell.may(Right::ScansView) { "/scans" } else { shell.menu().first().map_or("/account", |(path, _)| path) };
+    Redirect::to(first)
 }
 
 /// There is no such page.

@@ -12,6 +12,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "imports", include_str!("../../migrations/0002_imports.sql")),
     (3, "sync", include_str!("../../migrations/0003_sync.sql")),
     (4, "accounts", include_str!("../../migrations/0004_accounts.sql")),
+    (5, "rights", include_str!("../../migrations/0005_rights.sql")),
     (6, "audit", include_str!("../../migrations/0006_audit.sql")),
 ];
 

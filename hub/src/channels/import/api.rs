@@ -126,7 +126,7 @@ pub async fn send(
     Query(query): Query<ImportQuery>,
     request: Request,
 ) -> Result<(StatusCode, Json<JobOut>)> {
-    let actor = Actor::User(session.user.to_string());
+    let actor = session.actor();
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let job = if content_type.is_some_and(|kind| kind.starts_with("multipart/form-data")) {
         let form = Multipart::from_request(request, &app).await.map_err(broken_form)?;

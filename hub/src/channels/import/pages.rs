@@ -5,7 +5,6 @@ use super::actions::upload::Upload;
 use super::api::ImportQuery;
 use super::model::{Job, JobStatus, Problem};
 use crate::accounts::model::Session;
-use crate::actor::Actor;
 use crate::app::App;
 use crate::error::{Error, Kind, Result};
 use crate::pages::mark::Mark;
@@ -106,8 +105,7 @@ async fn take(app: &App, session: &Session, shell: &Shell, mut form: Multipart) 
     }
     shell.check_form(&csrf)?;
     let (name, upload) = file.ok_or_else(|| Error::invalid("file is missing; choose a CSV or JSON file"))?;
-    let actor = Actor::User(session.user.to_string());
-    Ok(upload.finish(app, &name, query.options()?, &actor).await?)
+    Ok(upload.finish(app, &name, query.options()?, &session.actor()).await?)
 }
 
 async fn receive(app: &App, mut field: Field<'_>) -> Result<(String, Upload)> {

@@ -1,9 +1,11 @@
 //! Logging in as browsers and programs do, on both databases.
 
+mod routes;
+
 use super::actions::{self, FIRST_LOGIN_FILE, FIRST_USER};
 use super::model::{IDLE_MS, Password, UserName};
 use crate::app::App;
-use crate::routes;
+use crate::routes as urls;
 use crate::store::Engine;
 use crate::store::testing::{ENGINES, TestApp};
 use axum::body::{Body, to_bytes};
@@ -36,7 +38,7 @@ impl Visitor<'_> {
         }
         let mut request = request.body(Body::from(body.to_owned())).unwrap();
         request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 4_000))));
-        let answer = routes::router(self.app.clone()).oneshot(request).await.unwrap();
+        let answer = urls::router(self.app.clone()).oneshot(request).await.unwrap();
         let header =
             |name| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
         let (location, cookie) = (header(header::LOCATION), header(header::SET_COOKIE));
@@ -61,6 +63,12 @@ fn nobody(app: &App) -> Visitor<'_> {
 fn first_password(app: &App) -> String {
     let text = std::fs::read_to_string(app.config.data.join(FIRST_LOGIN_FILE)).unwrap();
     text.lines().last().unwrap().to_owned()
+}
+
+fn random() -> [u8; 32] {
+    let mut bytes = [0; 32];
+    crate::clock::random_bytes(&mut bytes);
+    bytes
 }
 
 async fn logged_in(app: &App) -> Visitor<'_> {
