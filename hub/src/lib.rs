@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod actor;
 pub mod app;
 pub mod audit;
+pub mod body;
 pub mod broker;
 pub mod channels;
 pub mod cli;

@@ -3,6 +3,7 @@
 use crate::accounts::gate::{Guard, gate};
 use crate::accounts::rights::Right;
 use crate::app::App;
+use crate::body::BODY_MAX;
 use crate::channels::import;
 use crate::doors::Need::{LoggedIn, Open};
 use crate::doors::{Doors, Needs};
@@ -15,9 +16,6 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 use utoipa_axum::routes;
-
-/// The largest body of a request that is not an upload, in bytes.
-const BODY_MAX: usize = 2 * 1024 * 1024;
 
 /// The whole web interface.
 pub fn router(app: App) -> Router {

@@ -8,10 +8,13 @@ use super::words::Word;
 use super::{actions, settle};
 use crate::accounts::model::Session;
 use crate::app::App;
+use crate::body;
 use crate::error::{Detail, Error, Kind, Problem, Result};
 use axum::Json;
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{Extension, Path, Query, State};
+use axum::http::HeaderMap;
 use packline_protocol::facts::OrderStatus;
 use packline_protocol::id::{OrderId, SiteId};
 use packline_protocol::time::Timestamp;
@@ -178,21 +181,20 @@ pub struct ReceivedOrder {
 
 /// Send orders
 ///
-/// Takes one order, or a list of up to 1,000. The same content again changes nothing, so a request whose answer was
-/// lost can be sent again. Either all of them are taken or, when anything is wrong with one, none.
+/// Takes one order, a list of up to 1,000, or as many lines of one order each (`application/x-ndjson`). The same
+/// content again changes nothing, so a request whose answer was lost can be sent again. Either all of them are taken
+/// or, when anything is wrong with one, none.
 #[utoipa::path(post, path = "/api/v1/orders", tag = "orders", request_body = OrderIn,
-    responses((status = 200, body = Received), (status = 400, body = Problem), (status = 422, body = Problem)))]
+    responses((status = 200, body = Received), (status = 400, body = Problem), (status = 413, body = Problem),
+        (status = 415, body = Problem), (status = 422, body = Problem)))]
 pub async fn send(
     State(app): State<App>,
     Extension(session): Extension<Session>,
-    body: Bytes,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Received>> {
-    let body: Value = serde_json::from_slice(&body)
-        .map_err(|cause| Error::new(Kind::Malformed, format!("the body is not JSON: {cause}")))?;
-    let (docs, is_list) = match body {
-        Value::Array(docs) => (docs, true),
-        doc => (vec![doc], false),
-    };
+    body::refuse_encoded(&headers)?;
+    let (docs, is_list) = docs(&headers, &body::whole(body, body::BODY_MAX)?)?;
     if docs.len() > BATCH_MAX {
         let message = format!("the request has {} orders; send at most {BATCH_MAX}, or use an import", docs.len());
         return Err(Error::new(Kind::TooLarge, message));
@@ -215,6 +217,34 @@ pub async fn send(
     }
     let outcomes = actions::receive(&app, &inputs, &session.actor(), "api").await?;
     Ok(Json(Received { items: outcomes.into_iter().map(ReceivedOrder::from).collect() }))
+}
+
+/// The orders of a body, and whether it is a list of them. A kind of content that cannot be JSON is refused by name;
+/// of others the content itself counts, since many programs name none or a wrong one.
+fn docs(headers: &HeaderMap, body: &[u8]) -> Result<(Vec<Value>, bool)> {
+    let kind = body::kind_of(headers).unwrap_or_default();
+    if matches!(kind.as_str(), "application/x-ndjson" | "application/ndjson" | "application/jsonl") {
+        return Ok((lines(body)?, true));
+    }
+    if matches!(kind.as_str(), "text/csv" | "multipart/form-data" | "application/xml" | "text/xml") {
+        let accepted = "send application/json or application/x-ndjson; files go to /api/v1/imports";
+        return Err(Error::new(Kind::Unsupported, format!("the body is `{kind}`; {accepted}")));
+    }
+    let body: Value = serde_json::from_slice(body)
+        .map_err(|cause| Error::new(Kind::Malformed, format!("the body is not JSON: {cause}")))?;
+    Ok(match body {
+        Value::Array(docs) => (docs, true),
+        doc => (vec![doc], false),
+    })
+}
+
+fn lines(body: &[u8]) -> Result<Vec<Value>> {
+    let lines = body.split(|byte| *byte == b'\n').zip(1..).filter(|(line, _)| !line.trim_ascii().is_empty());
+    let read = |(line, number): (&[u8], u32)| {
+        serde_json::from_slice(line)
+            .map_err(|cause| Error::new(Kind::Malformed, format!("line {number} is not JSON: {cause}")))
+    };
+    lines.map(read).collect()
 }
 
 fn detail(place: usize, is_list: bool, fault: Fault) -> Detail {

@@ -2,10 +2,11 @@
 
 use super::actions;
 use super::actions::upload::Upload;
-use super::model::{ColumnsFound, Job, Options, Problem, Progress, Status};
+use super::model::{ColumnsFound, FILE_MAX, Job, Options, Problem, Progress, Status};
 use crate::accounts::model::Session;
 use crate::actor::Actor;
 use crate::app::App;
+use crate::body;
 use crate::error::{self, Error, Kind, Result};
 use crate::orders::synonyms::Synonyms as _;
 use axum::Json;
@@ -18,6 +19,9 @@ use packline_protocol::facts::OrderStatus;
 use packline_protocol::id::SiteId;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+
+/// Bytes that a form may have around its file.
+const FORM_MAX: u64 = 64 * 1024;
 
 /// What is asked for with a file.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -119,13 +123,17 @@ impl From<Job> for JobOut {
 /// background: ask for the import until its status is `done` or `failed`. The same file again changes nothing.
 #[utoipa::path(post, path = "/api/v1/imports", tag = "imports", params(ImportQuery),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
-    responses((status = 202, body = JobOut), (status = 413, body = error::Problem), (status = 422, body = error::Problem)))]
+    responses((status = 202, body = JobOut), (status = 413, body = error::Problem), (status = 415, body = error::Problem),
+        (status = 422, body = error::Problem)))]
 pub async fn send(
     State(app): State<App>,
     Extension(session): Extension<Session>,
     Query(query): Query<ImportQuery>,
     request: Request,
 ) -> Result<(StatusCode, Json<JobOut>)> {
+    body::refuse_encoded(request.headers())?;
+    // The form around a file needs a little room of its own.
+    body::refuse_longer(request.headers(), FILE_MAX + FORM_MAX)?;
     let actor = session.actor();
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let job = if content_type.is_some_and(|kind| kind.starts_with("multipart/form-data")) {

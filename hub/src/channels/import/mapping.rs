@@ -1,5 +1,6 @@
 //! Which column of a CSV file says what: by the header's words, in Chinese and English, or by an explicit mapping.
 
+use super::given;
 use super::model::ColumnsFound;
 use std::collections::BTreeMap;
 
@@ -444,8 +445,11 @@ fn plain(column: &str) -> String {
 }
 
 fn listed(header: &[String]) -> String {
+    // A row without a single word that we know may be the first row of data.
+    let is_header = header.iter().any(|name| field_of(name).is_some());
+    let shown = |name: &String| name.chars().take(30).collect::<String>();
     let names: Vec<String> =
-        header.iter().take(40).map(|name| format!("`{}`", name.chars().take(30).collect::<String>())).collect();
+        header.iter().take(40).map(|name| format!("`{}`", given::kept_name(&shown(name), is_header))).collect();
     names.join(", ")
 }
 

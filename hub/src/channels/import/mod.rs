@@ -7,6 +7,7 @@ pub mod actions;
 pub mod api;
 pub mod cli;
 mod csv;
+mod given;
 pub mod jobs;
 mod json;
 pub mod mapping;

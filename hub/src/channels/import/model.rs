@@ -130,7 +130,7 @@ pub struct Problem {
     pub order_no: Option<String>,
     /// The column or field.
     pub column: Option<String>,
-    /// What was given, cut short.
+    /// What was given, where it can be nobody's data; else its shape, for example `11 digits`.
     pub given: Option<String>,
     /// What is wrong and what is accepted.
     pub message: String,
@@ -182,6 +182,14 @@ pub enum ImportError {
     /// There is nothing in it.
     #[error("the file is empty; give a CSV or JSON file with orders")]
     Empty,
+    /// It is no text.
+    #[error("the file is {is}; {todo}")]
+    NoText {
+        /// What it is.
+        is: &'static str,
+        /// What to do with it.
+        todo: &'static str,
+    },
     /// The mapping cannot be used.
     #[error(transparent)]
     Mapping(#[from] MappingError),
@@ -204,6 +212,7 @@ impl From<ImportError> for Error {
             ImportError::Orders(error) => error.into(),
             ImportError::File(cause) => Error::internal("failed to keep the file", cause),
             ImportError::TooLarge => Error::new(Kind::TooLarge, error.to_string()),
+            ImportError::NoText { .. } => Error::new(Kind::Unsupported, error.to_string()),
             ImportError::Empty | ImportError::Mapping(_) | ImportError::Option { .. } => {
                 Error::invalid(error.to_string())
             }

@@ -1,6 +1,7 @@
 //! A file as a row of orders, whatever it is written in. No database, no clock: only bytes in, orders out.
 
 use super::csv::CsvOrders;
+use super::given;
 use super::json::JsonOrders;
 use super::mapping::MappingError;
 use super::model::{ColumnsFound, Format, ImportError, Options, Problem};
@@ -171,7 +172,8 @@ impl Place {
     pub fn problem(&self, fault: Fault, order_no: Option<String>) -> Problem {
         let row = self.row_of(&fault.field).unwrap_or(self.row);
         let message = format!("give {}", fault.accepted);
-        Problem { row, order_no, column: Some(fault.field), given: Some(fault.given), message, note: false }
+        let given = given::kept(&fault.field, &fault.given);
+        Problem { row, order_no, column: Some(fault.field), given: Some(given), message, note: false }
     }
 
     /// The row of `lines[2].sku` is that of the third line.

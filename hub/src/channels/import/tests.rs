@@ -190,13 +190,13 @@ fn what_is_wrong_comes_back_row_by_row_and_the_rest_is_read() {
         A1,已付款,CUP,1,2026-02-18,SF9,1\n\
         A6,已付款,CUP,1,2026-02-18,SF9,1\n";
     let expected = [
-        "2/数量/two/give a whole number such as 2",
-        "3/订单状态/gone/give one of unpaid (待付款), paid (已付款)",
+        "2/数量/3 characters/give a whole number such as 2",
+        "3/订单状态/4 characters/give one of unpaid (待付款), paid (已付款)",
         "3/金额/12.505/give an amount such as 128.50",
         "3/下单时间/2026-02-30/give a time such as",
         "4/运单号/1.23E+14/give the whole number; a spreadsheet has rounded it",
         "5/lines[0].quantity/0/give a number from 1 to",
-        "7/订单状态/已取消/give `已付款` as in row 6, since it belongs to the whole order",
+        "7/订单状态/已取消/give the same as in row 6, since it belongs to the whole order",
         "10/订单号/A6/the order was in row 8 already; put its rows together",
     ];
     check_wrong(file, &expected);

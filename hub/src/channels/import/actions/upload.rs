@@ -23,8 +23,21 @@ pub struct Upload {
     file: File,
     hasher: blake3::Hasher,
     length: u64,
+    /// Its first bytes, by which a file is known that is no text.
+    start: Vec<u8>,
     kept: bool,
 }
+
+/// Files that people take for CSV: how they begin, and what to do with them.
+const NO_TEXT: [(&[u8], &str, &str); 5] = [
+    (b"PK\x03\x04", "an Excel workbook or a zip file", "save it as CSV, or unpack it first"),
+    (b"\xD0\xCF\x11\xE0", "an old Excel workbook", "save it as CSV"),
+    (b"\x1F\x8B", "a gzip file", "unpack it first"),
+    (b"%PDF", "a PDF", "export the orders as CSV or JSON"),
+    (b"SQLite format 3", "a database", "export the orders as CSV or JSON"),
+];
+/// So many first bytes tell.
+const START: usize = 16;
 
 impl Upload {
     /// Begins a file. Only the hub's own account can read it.
@@ -33,7 +46,7 @@ impl Upload {
         DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
         let path = folder.join(format!("{:016x}.part", clock::random_u64()));
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-        Ok(Upload { path, file, hasher: blake3::Hasher::new(), length: 0, kept: false })
+        Ok(Upload { path, file, hasher: blake3::Hasher::new(), length: 0, start: Vec::new(), kept: false })
     }
 
     /// Adds the next bytes.
@@ -42,6 +55,8 @@ impl Upload {
         if self.length > FILE_MAX {
             return Err(ImportError::TooLarge);
         }
+        let missing = START.saturating_sub(self.start.len()).min(bytes.len());
+        self.start.extend_from_slice(&bytes[..missing]);
         self.hasher.update(bytes);
         Ok(self.file.write_all(bytes)?)
     }
@@ -56,6 +71,9 @@ impl Upload {
     ) -> Result<Job, ImportError> {
         if self.length == 0 {
             return Err(ImportError::Empty);
+        }
+        if let Some((_, is, todo)) = NO_TEXT.iter().find(|(start, ..)| self.start.starts_with(start)) {
+            return Err(ImportError::NoText { is, todo });
         }
         let hash = self.hasher.finalize().to_hex().to_string();
         let job = super::new_job(app, file_name, hash, self.length, options, actor).await?;

@@ -1,5 +1,6 @@
 //! From the rows of one order to a message about it, or to everything that is wrong in them.
 
+use super::super::given;
 use super::super::mapping::{Columns, Field};
 use super::super::model::Problem;
 use super::super::read::{Place, Read1};
@@ -235,6 +236,7 @@ impl Cells<'_> {
 
     fn fault(&mut self, row: &Row, field: Field, accepted: &str) {
         let given: String = self.columns.cell(&row.cells, field).chars().take(64).collect();
+        let given = given::kept(field.name(), &given);
         let problem = Problem {
             row: row.line,
             order_no: Some(self.group.order_no.clone()).filter(|order_no| !order_no.is_empty()),
@@ -315,8 +317,8 @@ impl Cells<'_> {
                 _ if cell.is_empty() => {}
                 None => said = Some((cell, row)),
                 Some((first, _)) if first == cell => {}
-                Some((first, at)) => {
-                    let accepted = format!("`{first}` as in row {}, since it belongs to the whole order", at.line);
+                Some((_, at)) => {
+                    let accepted = format!("the same as in row {}, since it belongs to the whole order", at.line);
                     self.fault(row, field, &accepted);
                     return None;
                 }
