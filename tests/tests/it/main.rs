@@ -3,7 +3,9 @@
 
 mod bad_input;
 mod broker;
+mod imports;
 mod kills;
+mod orders;
 mod pages;
 mod simulation;
 mod site;
