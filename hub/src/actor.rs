@@ -48,6 +48,11 @@ impl fmt::Display for Actor {
     }
 }
 
+/// Whoever sits at this machine's command line.
+pub fn at_command_line() -> Actor {
+    Actor::Cli(std::env::var("USER").unwrap_or_else(|_| "unknown".to_owned()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,7 @@
 //! 0: done. 1: failed. 2: wrong use or configuration.
 
 use crate::accounts::cli::UserCommand;
+use crate::backup::cli::{BackupArgs, KeysCommand, RestoreArgs};
 use crate::channels::import::cli::ImportArgs;
 use crate::config::{Config, Settings};
 use crate::fleet::cli::StationCommand;
@@ -37,6 +38,13 @@ enum Command {
     Migrate,
     /// Take orders from a CSV or JSON file
     Import(ImportArgs),
+    /// Copy the whole database into one checked file; the hub may run meanwhile
+    Backup(BackupArgs),
+    /// Put a backup in the database's place; the hub must not run meanwhile
+    Restore(RestoreArgs),
+    /// Keep the hub's keys apart from its backups
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Manage accounts
     #[command(subcommand)]
     User(UserCommand),
@@ -99,6 +107,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
             }
             Command::Migrate => migrate(&config).await,
             Command::Import(args) => args.run(config).await,
+            Command::Backup(args) => Ok(args.run(&serve::open(config).await?).await?),
+            Command::Restore(args) => Ok(args.run(&config).await?),
+            Command::Keys(command) => Ok(command.run(&config)?),
             Command::User(command) => Ok(command.run(&serve::open(config).await?).await?),
             Command::Rebuild => Ok(sync::service::rebuild(&serve::open(config).await?).await?),
             Command::Station(command) => Ok(command.run(&serve::open(config).await?).await?),

@@ -6,6 +6,7 @@ pub mod actor;
 pub mod app;
 pub mod audit;
 pub mod body;
+pub mod backup;
 pub mod broker;
 pub mod channels;
 pub mod cli;

@@ -61,6 +61,28 @@ pub async fn feed_watchdog(app: App) {
     }
 }
 
+/// A data folder that no other program works on: a running hub, or a restore. The system lets go when the program ends,
+/// however it ends.
+#[derive(Debug)]
+pub struct Alone {
+    _file: fs::File,
+}
+
+/// The file in the data folder that is locked.
+const LOCK_FILE: &str = "hub.lock";
+
+impl Alone {
+    /// Takes the folder; `WouldBlock` when another program has it.
+    pub fn take(data: &Path) -> io::Result<Alone> {
+        let file = fs::File::options().create(true).truncate(false).write(true).open(data.join(LOCK_FILE))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Alone { _file: file }),
+            Err(fs::TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
+            Err(fs::TryLockError::Error(error)) => Err(error),
+        }
+    }
+}
+
 fn tell_systemd(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
         warn!(%error, "Failed to notify systemd");

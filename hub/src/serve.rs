@@ -5,11 +5,11 @@ use crate::channels::import;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::keys::HubKeys;
-use crate::lifecycle::{self, Ready};
+use crate::lifecycle::{self, Alone, Ready};
 use crate::privacy::Vault;
 use crate::routes;
 use crate::store::Db;
-use crate::{accounts, orders, sync};
+use crate::{accounts, backup, orders, sync};
 use anyhow::Context as _;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -23,7 +23,11 @@ const STOP_LIMIT: Duration = Duration::from_secs(10);
 
 /// Runs a hub until it is asked to stop.
 pub async fn run(config: Config) -> anyhow::Result<()> {
+    make_data_folder(&config)?;
+    let _alone = Alone::take(&config.data)
+        .with_context(|| format!("failed to take the data folder `{}`; does another hub use it?", config.data.display()))?;
     let app = open(config).await?;
+    backup::actions::sweep(&app.config.data);
     accounts::actions::make_first(&app).await?;
     let mut parts: JoinSet<anyhow::Result<()>> = JoinSet::new();
     let ready = start(&app, &mut parts).await?;
@@ -46,6 +50,7 @@ pub async fn open(config: Config) -> anyhow::Result<App> {
     let vault = Vault::open(&config.data)?;
     let db = Db::open(&config.db_url()).await?;
     let version = db.migrate().await?;
+    backup::actions::restore::finish(&db, Clock::System.now()).await?;
     info!(store.engine = %db.engine(), store.version = version, hub.id = keys.hub_id(), "Opened the store");
     let app = App::new(config, db, keys, vault, Clock::System);
     accounts::roles::seed(&app).await?;

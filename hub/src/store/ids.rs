@@ -21,6 +21,10 @@ pub enum Counter {
     ScanRecord,
     /// Scan conflicts.
     ScanConflict,
+    /// Backups.
+    BackupRun,
+    /// Changes of settings.
+    SettingChange,
 }
 
 impl Counter {
@@ -32,6 +36,8 @@ impl Counter {
             Counter::ImportJob => "import_job",
             Counter::ScanRecord => "scan_record",
             Counter::ScanConflict => "scan_conflict",
+            Counter::BackupRun => "backup_run",
+            Counter::SettingChange => "setting_change",
         }
     }
 }

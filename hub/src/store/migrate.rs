@@ -14,6 +14,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "accounts", include_str!("../../migrations/0004_accounts.sql")),
     (5, "rights", include_str!("../../migrations/0005_rights.sql")),
     (6, "audit", include_str!("../../migrations/0006_audit.sql")),
+    (9, "operations", include_str!("../../migrations/0009_operations.sql")),
 ];
 
 pub(super) async fn run(pool: &AnyPool) -> Result<i64, StoreError> {
@@ -24,9 +25,27 @@ pub(super) async fn run(pool: &AnyPool) -> Result<i64, StoreError> {
     Ok(MIGRATIONS.last().map_or(0, |(version, ..)| *version))
 }
 
+/// The schema that this program works on.
+pub fn schema_version() -> i64 {
+    MIGRATIONS.last().map_or(0, |(version, ..)| *version)
+}
+
+/// Every table of the schema, in the order in which they are made.
+pub fn tables() -> Vec<&'static str> {
+    let lines = MIGRATIONS.iter().flat_map(|(.., sql)| sql.lines());
+    lines.filter_map(|line| line.strip_prefix("CREATE TABLE ")?.split([' ', '(']).next()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_table_of_the_migrations_is_known_by_name() {
+        let made: usize = MIGRATIONS.iter().map(|(.., sql)| sql.matches("CREATE TABLE").count()).sum();
+        assert_eq!(tables().len(), made);
+        assert!(tables().contains(&"scan_record") && tables().iter().all(|name| !name.is_empty()));
+    }
 
     #[test]
     fn migrations_are_numbered_one_by_one_as_their_files_are() {

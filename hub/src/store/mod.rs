@@ -21,6 +21,8 @@ mod tests;
 
 pub use error::{Retry, StoreError};
 pub use ids::Counter;
+pub use migrate::{schema_version, tables};
+pub use open::{sqlite_file, sqlite_url};
 pub use rows::Rows;
 pub use sqlx::AnyConnection as Connection;
 pub use statement::{Reading, Statement};

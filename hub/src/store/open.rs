@@ -3,6 +3,7 @@
 use super::{Engine, StoreError};
 use sqlx::AnyPool;
 use sqlx::any::AnyPoolOptions;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Readers on SQLite, and connections on PostgreSQL.
@@ -23,7 +24,7 @@ const POSTGRES_ALL: &str = "SET application_name = 'packline-hub'; SET client_mi
 pub(super) async fn pools(url: &str) -> Result<(Engine, AnyPool, AnyPool), StoreError> {
     sqlx::any::install_default_drivers();
     if let Some(file) = url.strip_prefix("sqlite:") {
-        let url = sqlite_url(file.strip_prefix("//").unwrap_or(file));
+        let url = sqlite_url(file.strip_prefix("//").unwrap_or(file), "rwc");
         // The writer first: it makes the file and switches it to WAL.
         let write = connect(&url, url_for_people(file), 1, &[SQLITE_ALL, SQLITE_WRITER]).await?;
         let read = connect(&url, url_for_people(file), READERS, &[SQLITE_ALL, SQLITE_READER]).await?;
@@ -56,10 +57,16 @@ fn url_for_people(file: &str) -> String {
     format!("`{file}`")
 }
 
-/// The file's name as a URL, whatever characters it has.
-fn sqlite_url(file: &str) -> String {
+/// The file of an SQLite database, by its URL; `None` for another kind of database.
+pub fn sqlite_file(url: &str) -> Option<PathBuf> {
+    let file = url.strip_prefix("sqlite:")?;
+    Some(PathBuf::from(file.strip_prefix("//").unwrap_or(file)))
+}
+
+/// The file's name as a URL, whatever characters it has; `mode` is how to open it.
+pub fn sqlite_url(file: &str, mode: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
     let escape = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
     let path: String = file.bytes().map(escape).collect();
-    format!("sqlite:{path}?mode=rwc")
+    format!("sqlite:{path}?mode={mode}")
 }

@@ -2,7 +2,7 @@
 
 use super::{Rows, Statement, changelog, ids};
 use crate::channels::import;
-use crate::{accounts, audit, fleet, orders, scans, sync};
+use crate::{accounts, audit, backup, fleet, orders, scans, sync};
 
 /// The statements of each module; a module with SQL adds its list here.
 pub fn statements() -> Vec<Statement> {
@@ -15,6 +15,7 @@ pub fn statements() -> Vec<Statement> {
         scans::STATEMENTS,
         sync::STATEMENTS,
         import::STATEMENTS,
+        backup::STATEMENTS,
         &orders,
     ];
     lists.concat()
@@ -22,5 +23,14 @@ pub fn statements() -> Vec<Statement> {
 
 /// The statements over many rows of each module.
 pub fn rows() -> Vec<Rows> {
-    [changelog::ROWS, audit::ROWS, scans::ROWS, sync::ROWS, import::ROWS, &orders::store::rows()].concat()
+    [
+        changelog::ROWS,
+        audit::ROWS,
+        scans::ROWS,
+        sync::ROWS,
+        import::ROWS,
+        backup::ROWS,
+        &orders::store::rows(),
+    ]
+    .concat()
 }

@@ -14,11 +14,13 @@ use crate::broker::{Broker, Directory, Embedded, EmbeddedConfig, External};
 use crate::config::BrokerChoice;
 use crate::error::chain;
 use crate::scans::{self, Hinted};
+use crate::store::Db;
 use crate::{clock, fleet, orders};
 use anyhow::Context as _;
 use packline_protocol::downlink::{Busy, HelloWanted};
 use packline_protocol::envelope::Sealer;
 use packline_protocol::id::{SiteId, StationId};
+use packline_protocol::time::Timestamp;
 use packline_protocol::topic::{self, Topic, UpStream};
 use packline_protocol::uplink::Hint;
 use std::collections::BTreeSet;
@@ -279,6 +281,19 @@ pub async fn rebuild(app: &App) -> anyhow::Result<()> {
         println!("site `{site}`: looked at {marked} rows, corrected {changes}");
     }
     Ok(())
+}
+
+/// Begins a new life of every site's change log, after the database was put back to an older state. Nobody leads them.
+pub async fn begin_lives(db: &Db, why: &str, now: Timestamp) -> anyhow::Result<usize> {
+    let owner = format!("restore-{:016x}", clock::random_u64());
+    let sites = fleet::actions::sites(db).await?;
+    for site in &sites {
+        let feed = Feed::lead(db, &site.site, &owner, None, now).await?;
+        let mut feed = feed.with_context(|| format!("site `{}` is led by a hub that runs; stop it first", site.site))?;
+        feed.begin_life(why, now).await?;
+        feed.leave().await?;
+    }
+    Ok(sites.len())
 }
 
 /// Takes the lead of a site, waiting for a lease that nobody holds any more to run out.
