@@ -24,8 +24,9 @@ const STOP_LIMIT: Duration = Duration::from_secs(10);
 /// Runs a hub until it is asked to stop.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     make_data_folder(&config)?;
-    let _alone = Alone::take(&config.data)
-        .with_context(|| format!("failed to take the data folder `{}`; does another hub use it?", config.data.display()))?;
+    let _alone = Alone::take(&config.data).with_context(|| {
+        format!("failed to take the data folder `{}`; does another hub use it?", config.data.display())
+    })?;
     let app = open(config).await?;
     backup::actions::sweep(&app.config.data);
     accounts::actions::make_first(&app).await?;

@@ -89,7 +89,9 @@ impl RestoreArgs {
             println!("what was there is in `{}`", kept.display());
         }
         if done.lacks_data_key {
-            eprintln!("The key to the personal data in it is missing: put `data.key` back, or it stays sealed for good.");
+            eprintln!(
+                "The key to the personal data in it is missing: put `data.key` back, or it stays sealed for good."
+            );
         }
         eprintln!(
             "Everybody logs in anew. Look at accounts, tokens and stations: what was revoked after the backup was \
@@ -132,8 +134,7 @@ impl KeysCommand {
                 println!("sealed the keys of hub `{hub_id}` into `{}`", file.display());
             }
             KeysCommand::Open { file, passphrase_file } => {
-                let text =
-                    fs::read_to_string(&file).with_context(|| format!("failed to read `{}`", file.display()))?;
+                let text = fs::read_to_string(&file).with_context(|| format!("failed to read `{}`", file.display()))?;
                 let sealed: SealedKeys = serde_json::from_str(&text)
                     .with_context(|| format!("`{}` does not hold sealed keys", file.display()))?;
                 keys::put(&config.data, &keys::open(&sealed, &Passphrase::read(&passphrase_file)?)?)?;

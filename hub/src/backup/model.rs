@@ -32,8 +32,8 @@ pub struct Manifest {
     pub made_at: Timestamp,
     /// Which hub it is of.
     pub hub_id: String,
-    /// A fingerprint of the key with which personal data is sealed, so that the right one can be found.
-    pub data_key: Option<String>,
+    /// The numbers of the keys with which personal data is sealed, so that the right ones can be found.
+    pub data_keys: Vec<String>,
     /// Where each site's change log stood: life and newest change, in words.
     pub logs: BTreeMap<String, String>,
     /// How many rows each table has.

@@ -2,7 +2,7 @@
 
 use super::decide::{self, Hinted, Position};
 use super::model::{Arrival, Conflict, ConflictKind, Entry, ScanKind, ScanRow, ScansError};
-use super::store::{self, Journal, NewConflict, NewRecord};
+use super::store::{self, Journal, NewConflict, NewRecord, Standing};
 use crate::fleet;
 use crate::orders;
 use crate::orders::actions::ReleaseNoted;
@@ -94,6 +94,8 @@ struct Book {
 struct Page {
     site: SiteId,
     position: Position,
+    /// How far it is in a backup.
+    safe: ScanSeq,
     moved: bool,
     refused: Vec<Refusal>,
 }
@@ -106,8 +108,8 @@ impl Book {
         let mut pages = BTreeMap::new();
         for arrived in arrived {
             let journal = (arrived.station.clone(), arrived.batch.station_epoch);
-            let position = known.get(&journal).copied().unwrap_or(Position::START);
-            let page = || Page { site: arrived.site.clone(), position, moved: false, refused: Vec::new() };
+            let Standing { position, safe } = known.get(&journal).copied().unwrap_or(Standing::START);
+            let page = || Page { site: arrived.site.clone(), position, safe, moved: false, refused: Vec::new() };
             pages.entry(journal).or_insert_with(page);
         }
         Ok(Self { pages })
@@ -141,8 +143,7 @@ impl Book {
     fn acks(self) -> Vec<(SiteId, StationId, Ack)> {
         let ack = |((station, station_epoch), page): (Journal, Page)| {
             let upto = page.position.upto;
-            // Nothing is in a backup yet: stations keep everything for its time.
-            let ack = Ack { station_epoch, upto, safe_upto: ScanSeq(0), refused: page.refused };
+            let ack = Ack { station_epoch, upto, safe_upto: page.safe.min(upto), refused: page.refused };
             (page.site, station, ack)
         };
         self.pages.into_iter().map(ack).collect()
@@ -361,13 +362,13 @@ pub async fn welcome(db: &Db, station: &StationId, hello: &Hello, now: Timestamp
     let mut view = db.view("scans.welcome").await.map_err(failed)?;
     let known = store::find_position(view.conn(), station, hello.station_epoch).await.map_err(failed)?;
     drop(view);
-    let position = known.unwrap_or(Position::START);
+    let Standing { position, safe } = known.unwrap_or(Standing::START);
     let position = match decide::missing(position, hello) {
         Some(to) => give_up(db, station, hello, to, now).await.map_err(failed)?,
         None => position,
     };
-    let (session, station_epoch) = (hello.session, hello.station_epoch);
-    Ok(Welcome { session, station_epoch, upto: position.upto, safe_upto: ScanSeq(0), wall: now })
+    let (session, station_epoch, upto) = (hello.session, hello.station_epoch, position.upto);
+    Ok(Welcome { session, station_epoch, upto, safe_upto: safe.min(upto), wall: now })
 }
 
 async fn give_up(
@@ -379,7 +380,8 @@ async fn give_up(
 ) -> Result<Position, StoreError> {
     let journal = (station.clone(), hello.station_epoch);
     let mut tx = db.begin("scans.give_up").await?;
-    let known = store::find_position(tx.conn(), station, hello.station_epoch).await?.unwrap_or(Position::START);
+    let known = store::find_position(tx.conn(), station, hello.station_epoch).await?;
+    let known = known.unwrap_or(Standing::START).position;
     if known.upto >= to {
         return Ok(known);
     }

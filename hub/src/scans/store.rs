@@ -36,7 +36,7 @@ macro_rules! conflicts {
 
 statements! {
     /// One journal's position.
-    FIND_POSITION = "SELECT upto, link FROM ingest_position WHERE station = $1 AND station_epoch = $2";
+    FIND_POSITION = "SELECT upto, link, safe_upto FROM ingest_position WHERE station = $1 AND station_epoch = $2";
     /// The chain after one record.
     FIND_LINK = "SELECT link FROM scan_record WHERE station = $1 AND station_epoch = $2 AND seq = $3";
     /// Remembers records that nobody has any more.
@@ -63,7 +63,8 @@ statements! {
 
 rows! {
     /// Positions of all journals of these stations.
-    POSITIONS [0; TEXT] = "SELECT station, station_epoch, upto, link FROM ingest_position WHERE station IN (VALUES {rows})";
+    POSITIONS [0; TEXT] = "SELECT station, station_epoch, upto, link, safe_upto FROM ingest_position \
+        WHERE station IN (VALUES {rows})";
     /// Moves positions; one that would go back stays.
     PUT_POSITIONS [0, 6] = "INSERT INTO ingest_position (station, station_epoch, upto, link, first_at, last_at) \
         VALUES {rows} ON CONFLICT (station, station_epoch) DO UPDATE SET \
@@ -82,13 +83,27 @@ rows! {
 /// A journal of a station.
 pub type Journal = (StationId, StationEpoch);
 
+/// Where the hub stands with a journal, and how far that is in a backup.
+#[derive(Debug, Clone, Copy)]
+pub struct Standing {
+    /// What the hub has.
+    pub position: Position,
+    /// What would survive this machine.
+    pub safe: ScanSeq,
+}
+
+impl Standing {
+    /// Nothing yet.
+    pub const START: Standing = Standing { position: Position::START, safe: ScanSeq(0) };
+}
+
 /// Where the hub stands with the journals of these stations.
-pub async fn positions(tx: &mut Tx, stations: &[&StationId]) -> Result<BTreeMap<Journal, Position>, StoreError> {
+pub async fn positions(tx: &mut Tx, stations: &[&StationId]) -> Result<BTreeMap<Journal, Standing>, StoreError> {
     let rows = POSITIONS.fetch(tx.conn(), stations, |query, station| query.bind(station.as_str().to_owned())).await?;
     let position = |row: &AnyRow| {
         let of = POSITIONS.statement;
         let journal = (station_id(of, row, 0)?, StationEpoch(of.get::<i64>(row, 1)?.cast_unsigned()));
-        Ok((journal, position_at(of, row, 2)?))
+        Ok((journal, standing_at(of, row, 2)?))
     };
     rows.iter().map(position).collect()
 }
@@ -98,10 +113,10 @@ pub async fn find_position(
     conn: &mut AnyConnection,
     station: &StationId,
     epoch: StationEpoch,
-) -> Result<Option<Position>, StoreError> {
+) -> Result<Option<Standing>, StoreError> {
     let query = FIND_POSITION.query().bind(station.as_str()).bind(epoch.0.cast_signed());
     let row = FIND_POSITION.find(conn, query).await?;
-    row.map(|row| position_at(FIND_POSITION, &row, 0)).transpose()
+    row.map(|row| standing_at(FIND_POSITION, &row, 0)).transpose()
 }
 
 /// The chain after one record that the hub has.
@@ -336,10 +351,11 @@ fn conflict_row(statement: Statement, row: &AnyRow) -> Result<Conflict, StoreErr
     })
 }
 
-fn position_at(statement: Statement, row: &AnyRow, place: usize) -> Result<Position, StoreError> {
+fn standing_at(statement: Statement, row: &AnyRow, place: usize) -> Result<Standing, StoreError> {
     let link: Option<Vec<u8>> = statement.get(row, place + 1)?;
     let link = link.map(|link| link_of(statement, link)).transpose()?;
-    Ok(Position { upto: ScanSeq(statement.get::<i64>(row, place)?.cast_unsigned()), link })
+    let seq = |place| Ok::<_, StoreError>(ScanSeq(statement.get::<i64>(row, place)?.cast_unsigned()));
+    Ok(Standing { position: Position { upto: seq(place)?, link }, safe: seq(place + 2)? })
 }
 
 fn link_of(statement: Statement, link: Vec<u8>) -> Result<ChainLink, StoreError> {

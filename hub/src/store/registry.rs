@@ -23,14 +23,5 @@ pub fn statements() -> Vec<Statement> {
 
 /// The statements over many rows of each module.
 pub fn rows() -> Vec<Rows> {
-    [
-        changelog::ROWS,
-        audit::ROWS,
-        scans::ROWS,
-        sync::ROWS,
-        import::ROWS,
-        backup::ROWS,
-        &orders::store::rows(),
-    ]
-    .concat()
+    [changelog::ROWS, audit::ROWS, scans::ROWS, sync::ROWS, import::ROWS, backup::ROWS, &orders::store::rows()].concat()
 }

@@ -289,7 +289,8 @@ pub async fn begin_lives(db: &Db, why: &str, now: Timestamp) -> anyhow::Result<u
     let sites = fleet::actions::sites(db).await?;
     for site in &sites {
         let feed = Feed::lead(db, &site.site, &owner, None, now).await?;
-        let mut feed = feed.with_context(|| format!("site `{}` is led by a hub that runs; stop it first", site.site))?;
+        let mut feed =
+            feed.with_context(|| format!("site `{}` is led by a hub that runs; stop it first", site.site))?;
         feed.begin_life(why, now).await?;
         feed.leave().await?;
     }

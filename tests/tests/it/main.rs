@@ -7,6 +7,7 @@ mod imports;
 mod kills;
 mod orders;
 mod pages;
+mod restore;
 mod simulation;
 mod site;
 mod tidy;

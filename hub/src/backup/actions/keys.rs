@@ -3,6 +3,7 @@
 use crate::backup::model::{BackupError, PASSPHRASE_MIN, SealedKeys};
 use crate::clock;
 use crate::keys::{KEY_FILE, from_hex, to_hex};
+use crate::privacy;
 use argon2::{Algorithm, Argon2, Params, Version};
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use std::collections::BTreeMap;
@@ -12,9 +13,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 /// Files of the data folder that are keys. The first is always there.
-pub const KEY_FILES: [&str; 2] = [KEY_FILE, DATA_KEY_FILE];
-/// The key with which personal data is sealed.
-pub const DATA_KEY_FILE: &str = "data.key";
+pub const KEY_FILES: [&str; 2] = [KEY_FILE, privacy::vault::KEY_FILE];
 /// Argon2id: 64 MiB, three passes, one lane: about a quarter of a second.
 const COST: [u32; 3] = [64 * 1024, 3, 1];
 /// A file that was sealed with far higher cost is not opened: it would only eat memory.
@@ -26,7 +25,8 @@ pub struct Passphrase(String);
 impl Passphrase {
     /// The first line of a file, long enough to be one.
     pub fn read(path: &Path) -> Result<Passphrase, BackupError> {
-        let text = fs::read_to_string(path).map_err(|cause| BackupError::file("read the passphrase in", path, cause))?;
+        let text =
+            fs::read_to_string(path).map_err(|cause| BackupError::file("read the passphrase in", path, cause))?;
         Passphrase::given(text.lines().next().unwrap_or_default())
     }
 
@@ -88,17 +88,19 @@ pub fn put(data: &Path, files: &BTreeMap<String, String>) -> Result<(), BackupEr
     for (name, text) in files {
         let path = data.join(name);
         match fs::read_to_string(&path) {
-            Ok(there) if there.trim() == text.trim() => continue,
+            // A file may have got further keys since; they stay.
+            Ok(there) if text.lines().all(|line| there.lines().any(|other| other == line)) => continue,
             Ok(_) => {
                 let why = format!("`{}` holds another key; move it away first", path.display());
                 return Err(BackupError::Keys { why });
             }
             Err(_) => {}
         }
-        let written = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).and_then(|mut file| {
-            file.write_all(text.as_bytes())?;
-            file.sync_all()
-        });
+        let written =
+            fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).and_then(|mut file| {
+                file.write_all(text.as_bytes())?;
+                file.sync_all()
+            });
         written.map_err(|cause| BackupError::file("write the key", path, cause))?;
     }
     Ok(())
@@ -108,11 +110,4 @@ fn bytes_of(hex: &str) -> Option<Vec<u8>> {
     let digit = |c: u8| char::from(c).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let pairs = hex.as_bytes().chunks(2);
     pairs.map(|pair| Some(digit(*pair.first()?)? << 4 | digit(*pair.get(1)?)?)).collect()
-}
-
-/// A fingerprint of the key with which personal data is sealed; `None` while there is none. It tells keys apart and
-/// nothing about them.
-pub fn fingerprint(data: &Path) -> Option<String> {
-    let text = fs::read_to_string(data.join(DATA_KEY_FILE)).ok()?;
-    Some(to_hex(&blake3::derive_key("packline-hub 2026 fingerprint of the data key", text.trim().as_bytes())[..8]))
 }

@@ -102,7 +102,7 @@ async fn copy_and_check(app: &App, target: &Path, passphrase: Option<Passphrase>
         engine: engine_word(app.db.engine()).to_owned(),
         made_at,
         hub_id: app.keys.hub_id(),
-        data_key: keys::fingerprint(&app.config.data),
+        data_keys: app.vault.key_ids(),
         logs: content.logs,
         tables: content.tables,
         positions: content.positions,

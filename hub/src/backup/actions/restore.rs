@@ -11,6 +11,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::keys::{HubKeys, KEY_FILE, to_hex};
 use crate::lifecycle::Alone;
+use crate::privacy::{Vault, vault};
 use crate::store::{Db, Engine, schema_version, sqlite_file};
 use crate::sync;
 use keys::Passphrase;
@@ -62,7 +63,7 @@ pub async fn restore(config: &Config, order: Order) -> Result<Done, BackupError>
     let work = WorkFolder::make(&config.data)?;
     let copy = work.path.join("content");
     let manifest = unpack(order.source.clone(), copy.clone()).await?;
-    put_keys(config, &manifest, &order).await?;
+    put_keys(config, &manifest, &order)?;
     let kept = match engine_of(config) {
         Engine::Sqlite => replace_file(config, &manifest, &copy, order.replace).await?,
         Engine::Postgres => {
@@ -77,9 +78,16 @@ pub async fn restore(config: &Config, order: Order) -> Result<Done, BackupError>
     db.close().await;
     // Snapshots are of the logs' former lives.
     let _ = fs::remove_dir_all(config.data.join("snapshots"));
-    let lacks_data_key = manifest.data_key.is_some() && manifest.data_key != keys::fingerprint(&config.data);
+    let lacks_data_key = lacks_data_key(&config.data, &manifest);
     drop((work, alone));
     Ok(Done { manifest, kept, lives, lacks_data_key })
+}
+
+/// Whether something in the database is sealed with a key that is not here. None is made for want of one.
+fn lacks_data_key(data: &Path, manifest: &Manifest) -> bool {
+    let here = if data.join(vault::KEY_FILE).exists() { Vault::open(data).ok() } else { None };
+    let here = here.map(|vault| vault.key_ids()).unwrap_or_default();
+    manifest.data_keys.iter().any(|key| !here.contains(key))
 }
 
 fn engine_of(config: &Config) -> Engine {
@@ -103,7 +111,7 @@ async fn unpack(source: PathBuf, to: PathBuf) -> Result<Manifest, BackupError> {
 }
 
 /// The hub's key decides whom stations believe: it is this backup's, or nothing is changed.
-async fn put_keys(config: &Config, manifest: &Manifest, order: &Order) -> Result<(), BackupError> {
+fn put_keys(config: &Config, manifest: &Manifest, order: &Order) -> Result<(), BackupError> {
     let refused = |why: String| Err(BackupError::Keys { why });
     let sealed = match &order.keys {
         Some(path) => Some(read_sealed(path)?),
@@ -160,7 +168,8 @@ async fn replace_file(
     let (now, hash) = (clock::wall(), &manifest.content_blake3);
     store::sqlite::mark_restored(copy, now, manifest.made_at, hash).await.map_err(failed)?;
     let kept = if is_there { Some(set_aside(&file).await?) } else { None };
-    put_in_place(copy, &file).map_err(|cause| BackupError::file("put the restored database in place of", file, cause))?;
+    put_in_place(copy, &file)
+        .map_err(|cause| BackupError::file("put the restored database in place of", file, cause))?;
     Ok(kept)
 }
 

@@ -22,7 +22,8 @@ pub async fn copy(file: &Path, to: &Path) -> Result<(), StoreError> {
 pub async fn faults(file: &Path) -> Result<Vec<String>, StoreError> {
     let mut conn = connect(file, true).await?;
     let rows = sqlx::query("PRAGMA integrity_check(20)").fetch_all(&mut conn).await.map_err(failed("backup.faults"))?;
-    let mut faults: Vec<String> = rows.iter().filter_map(|row| row.try_get(0).ok()).filter(|said| said != "ok").collect();
+    let mut faults: Vec<String> =
+        rows.iter().filter_map(|row| row.try_get(0).ok()).filter(|said| said != "ok").collect();
     if rows.is_empty() {
         faults.push("SQLite says nothing about it".to_owned());
     }

@@ -5,7 +5,7 @@ pub mod cluster;
 use super::{Db, Engine};
 use crate::app::App;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Settings};
 use crate::keys::HubKeys;
 use crate::privacy::Vault;
 use cluster::Cluster;
@@ -36,11 +36,12 @@ impl TestApp {
     /// A hub with an empty database at this program's schema, and a clock that stands at [`START`].
     pub async fn on(engine: Engine) -> TestApp {
         let folder = tempfile::tempdir().unwrap();
-        let db = match engine {
-            Engine::Sqlite => sqlite(&folder).await,
+        let (db, url) = match engine {
+            Engine::Sqlite => (sqlite(&folder).await, None),
             Engine::Postgres => postgres().await,
         };
-        let config = Config { data: folder.path().to_owned(), ..Config::default() };
+        let settings = Settings { db: url, data: Some(folder.path().to_owned()), ..Settings::default() };
+        let config = Config::try_from(settings).unwrap();
         let app = App::new(config, db, HubKeys::random(), Vault::random(), Clock::standing_at(START));
         TestApp { app, _folder: folder }
     }
@@ -53,13 +54,22 @@ async fn sqlite(folder: &tempfile::TempDir) -> Db {
 }
 
 /// Copied from a template, since running the migrations for each test takes longer.
-async fn postgres() -> Db {
+async fn postgres() -> (Db, Option<String>) {
     static TEMPLATE: OnceCell<()> = OnceCell::const_new();
     let cluster = Cluster::get();
     TEMPLATE.get_or_init(|| make_template(cluster)).await;
     let name = cluster.fresh_name();
     run(cluster, format!("CREATE DATABASE {name} TEMPLATE packline")).await;
-    Db::open(&cluster.url(&name)).await.unwrap()
+    let url = cluster.url(&name);
+    (Db::open(&url).await.unwrap(), Some(url))
+}
+
+/// The address of a new database without any table, on the cluster of this process.
+pub async fn empty_postgres() -> String {
+    let cluster = Cluster::get();
+    let name = cluster.fresh_name();
+    run(cluster, format!("CREATE DATABASE {name}")).await;
+    cluster.url(&name)
 }
 
 async fn make_template(cluster: &Cluster) {
