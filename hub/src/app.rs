@@ -1,6 +1,7 @@
 //! What every part of a running hub shares.
 
 use crate::accounts::actions::Desk;
+use crate::audit;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::fleet::Fleet;
@@ -30,6 +31,8 @@ pub struct Inner {
     pub clock: Clock,
     /// What the log-in remembers.
     pub desk: Desk,
+    /// What it knows of the audit log.
+    pub audit: audit::actions::Watch,
     /// What it measures.
     pub metrics: Metrics,
     /// The stations as this process knows them.
@@ -66,6 +69,7 @@ impl App {
             vault,
             clock,
             desk: Desk::default(),
+            audit: audit::actions::Watch::default(),
             metrics: Metrics::default(),
             fleet: Fleet::default(),
             feed_wake: Notify::new(),

@@ -18,6 +18,8 @@ pub const DATA: &str = "./packline-data";
 pub const LOG: &str = "info,sqlx=warn,rmqtt=warn,rmqtt_retainer=warn";
 /// The site of parcels whose source names none, unless told otherwise.
 pub const SITE: &str = "main";
+/// Days after which the contacts of orders that are over are erased, unless told otherwise.
+pub const CONTACT_KEEP_DAYS: u32 = 180;
 
 /// The settings as flags, environment or file give them: all optional.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args, Deserialize)]
@@ -50,6 +52,9 @@ pub struct Settings {
     /// The site of parcels whose source names none [default: main]
     #[arg(long, env = "PACKLINE_DEFAULT_SITE", value_name = "SITE", global = true)]
     pub default_site: Option<SiteId>,
+    /// Days after which the contacts of orders that are over are erased, 1 to 3650 [default: 180]
+    #[arg(long, env = "PACKLINE_CONTACT_KEEP_DAYS", value_name = "DAYS", global = true)]
+    pub contact_keep_days: Option<u32>,
     /// Write {"http": ..., "mqtt": ...} to this file once ready
     #[arg(long, env = "PACKLINE_READY_FILE", value_name = "FILE", global = true)]
     pub ready_file: Option<PathBuf>,
@@ -85,6 +90,8 @@ pub struct Config {
     pub data: PathBuf,
     /// The site of parcels whose source names none.
     pub default_site: SiteId,
+    /// Days after which the contacts of orders that are over are erased.
+    pub contact_keep_days: u32,
     /// Written once ready.
     pub ready_file: Option<PathBuf>,
     /// What is logged.
@@ -185,6 +192,7 @@ impl Settings {
             db: self.db.or(other.db),
             data: self.data.or(other.data),
             default_site: self.default_site.or(other.default_site),
+            contact_keep_days: self.contact_keep_days.or(other.contact_keep_days),
             ready_file: self.ready_file.or(other.ready_file),
             log: self.log.or(other.log),
             log_format: self.log_format.or(other.log_format),
@@ -205,6 +213,7 @@ impl TryFrom<Settings> for Config {
             default_site: settings
                 .default_site
                 .unwrap_or_else(|| SiteId::parse(SITE).expect("the default is well formed")),
+            contact_keep_days: keep_days(settings.contact_keep_days)?,
             ready_file: settings.ready_file,
             log: settings.log.unwrap_or_else(|| LOG.to_owned()),
             log_format: settings.log_format.unwrap_or_default(),
@@ -238,6 +247,17 @@ fn check_db(url: Option<&str>) -> Result<(), ConfigError> {
             Err(ConfigError::Value { key: "db", value: format!("{scheme}:…"), accepted })
         }
         _ => Ok(()),
+    }
+}
+
+fn keep_days(given: Option<u32>) -> Result<u32, ConfigError> {
+    match given.unwrap_or(CONTACT_KEEP_DAYS) {
+        days @ 1..=3_650 => Ok(days),
+        days => Err(ConfigError::Value {
+            key: "contact_keep_days",
+            value: days.to_string(),
+            accepted: "a number of days from 1 to 3650",
+        }),
     }
 }
 
@@ -303,6 +323,7 @@ mod tests {
         refused("broker = 'mqtt://u:s3cret@h'", "the user in broker_user");
         refused("broker_user = 'hub'", "broker_user is set without broker; set both or neither");
         refused("default_site = 'A B'", "site is `A B`");
+        refused("contact_keep_days = 0", "contact_keep_days is `0`; give a number of days from 1 to 3650");
         refused("log_format = 'xml'", "unknown variant `xml`, expected `text` or `json`");
     }
 

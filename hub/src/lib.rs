@@ -12,6 +12,7 @@ pub mod channels;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod contacts;
 pub mod doors;
 pub mod error;
 pub mod fleet;

@@ -6,10 +6,9 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::keys::HubKeys;
 use crate::lifecycle::{self, Alone, Ready};
-use crate::privacy::Vault;
 use crate::routes;
 use crate::store::Db;
-use crate::{accounts, backup, orders, sync};
+use crate::{accounts, audit, backup, contacts, orders, privacy, sync};
 use anyhow::Context as _;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -48,10 +47,10 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 pub async fn open(config: Config) -> anyhow::Result<App> {
     make_data_folder(&config)?;
     let keys = HubKeys::open(&config.data)?;
-    let vault = Vault::open(&config.data)?;
     let db = Db::open(&config.db_url()).await?;
     let version = db.migrate().await?;
     backup::actions::restore::finish(&db, Clock::System.now()).await?;
+    let vault = privacy::open_vault(&config.data, &db, Clock::System.now()).await?;
     info!(store.engine = %db.engine(), store.version = version, hub.id = keys.hub_id(), "Opened the store");
     let app = App::new(config, db, keys, vault, Clock::System);
     accounts::roles::seed(&app).await?;
@@ -75,6 +74,8 @@ async fn start(app: &App, parts: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Re
     parts.spawn(watchdog(app.clone()));
     parts.spawn(import::jobs::work(app.clone()));
     parts.spawn(orders::jobs::keep(app.clone()));
+    parts.spawn(audit::jobs::keep(app.clone()));
+    parts.spawn(contacts::jobs::keep(app.clone()));
     Ok(Ready { http, mqtt })
 }
 

@@ -1,15 +1,18 @@
-//! How entries are chained: the one canonical encoding, its hash, and the hub's mark over it. Pure.
+//! How entries are chained: the one canonical encoding, its hash, the hub's mark over it, and the check of it all. Pure.
 //!
 //! The hash is plain BLAKE3 in key derivation mode with the context below, over: the hash before (32 bytes), number and
 //! time (8 bytes each, little-endian), then actor, action, kind and name of the subject, before, after and reason, each
 //! as a byte 1, its length in 8 bytes and its UTF-8 text, or as a byte 0 when there is none. So anybody who has an export
 //! can check it without a key.
 
-use super::model::{Entry, Hash, REASON_MAX, Recorded, STATE_MAX};
+use super::model::{Entry, FaultKind, GENESIS, Hash, REASON_MAX, Recorded, STATE_MAX, Seal};
 use crate::store::ChainKey;
+use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use packline_protocol::time::Timestamp;
 use serde_json::{Value, json};
 
 const CONTEXT: &str = "packline-hub 2026 audit entry";
+const SEAL_CONTEXT: &[u8] = b"packline-hub 2026 audit seal";
 
 /// The entry as it stands after `prev` with number `seq`.
 pub(super) fn link(entry: Entry, seq: i64, prev: Hash, key: &ChainKey) -> Recorded {
@@ -50,7 +53,7 @@ pub(super) fn hash(entry: &Recorded) -> Hash {
 }
 
 /// The hub's mark over a hash: only who has the key can make it.
-pub(super) fn mac(hash: &Hash, key: &ChainKey) -> Hash {
+fn mac(hash: &Hash, key: &ChainKey) -> Hash {
     *blake3::keyed_hash(&key.secret, hash).as_bytes()
 }
 
@@ -60,4 +63,57 @@ fn kept(state: &Value) -> String {
         return text;
     }
     json!({ "too_long": text.len(), "blake3": blake3::hash(text.as_bytes()).to_hex().as_str() }).to_string()
+}
+
+/// A walk along the chain, from an end that is known to be right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Walk {
+    /// The last entry that was found right.
+    pub seq: i64,
+    /// Its hash.
+    pub hash: Hash,
+}
+
+impl Walk {
+    /// Before the first entry.
+    pub fn start() -> Walk {
+        Walk { seq: 0, hash: GENESIS }
+    }
+
+    /// One entry on, or what is wrong with it.
+    pub fn step(&mut self, entry: &Recorded, key: &ChainKey) -> Result<(), FaultKind> {
+        if entry.seq != self.seq + 1 {
+            return Err(FaultKind::Missing);
+        }
+        if hash(entry) != entry.hash {
+            return Err(FaultKind::Changed);
+        }
+        if entry.prev != self.hash {
+            return Err(FaultKind::Unlinked);
+        }
+        if entry.key_id != key.id {
+            return Err(FaultKind::OtherKey { key_id: entry.key_id.clone() });
+        }
+        if mac(&entry.hash, key) != entry.mac {
+            return Err(FaultKind::Forged);
+        }
+        *self = Walk { seq: entry.seq, hash: entry.hash };
+        Ok(())
+    }
+}
+
+/// The end of the chain, signed.
+pub(super) fn seal(walk: Walk, at: Timestamp, key_id: String, key: &SigningKey) -> Seal {
+    let signature = key.sign(&seal_bytes(walk.seq, &walk.hash, at)).to_bytes();
+    Seal { seq: walk.seq, hash: walk.hash, at, key_id, signature: signature.to_vec() }
+}
+
+/// Whether this hub made the seal.
+pub(super) fn is_ours(seal: &Seal, key: &VerifyingKey) -> bool {
+    let bytes = seal_bytes(seal.seq, &seal.hash, seal.at);
+    Signature::from_slice(&seal.signature).is_ok_and(|signature| key.verify_strict(&bytes, &signature).is_ok())
+}
+
+fn seal_bytes(seq: i64, hash: &Hash, at: Timestamp) -> Vec<u8> {
+    [SEAL_CONTEXT, &seq.to_le_bytes(), hash, &at.0.to_le_bytes()].concat()
 }

@@ -8,7 +8,10 @@
 
 pub mod actions;
 mod chain;
+pub mod jobs;
 pub mod model;
 mod store;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use store::{ROWS, STATEMENTS};

@@ -4,6 +4,7 @@ use crate::actor::Actor;
 use packline_protocol::id::{OrderId, StationId};
 use packline_protocol::time::Timestamp;
 use serde_json::Value;
+use std::fmt;
 
 /// The longest reason that is kept, in characters; a longer one is cut.
 pub const REASON_MAX: usize = 500;
@@ -115,4 +116,151 @@ pub struct Recorded {
     pub mac: Hash,
     /// The hub key that the mark comes from.
     pub key_id: String,
+}
+
+/// The end of the chain at some time, signed by the hub.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seal {
+    /// The last entry.
+    pub seq: i64,
+    /// Its hash.
+    pub hash: Hash,
+    /// When it was sealed.
+    pub at: Timestamp,
+    /// The hub key that signed.
+    pub key_id: String,
+    /// The signature.
+    pub signature: Vec<u8>,
+}
+
+/// What a check of the chain came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Entries that were found right, from the first one on.
+    pub verified: i64,
+    /// How many there are.
+    pub entries: i64,
+    /// The last one that a signed seal stands behind.
+    pub sealed: i64,
+    /// The hash of the last right entry, in hexadecimal digits.
+    pub head: String,
+    /// When the check was made.
+    pub at: Timestamp,
+    /// The first thing that is wrong.
+    pub fault: Option<Fault>,
+}
+
+/// The first thing that is wrong with the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// At which entry.
+    pub seq: i64,
+    /// What.
+    pub kind: FaultKind,
+}
+
+/// What can be wrong with the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FaultKind {
+    /// It is not there, and later ones are.
+    Missing,
+    /// Its content is not what its hash says.
+    Changed,
+    /// It does not follow from the entry before.
+    Unlinked,
+    /// The entry that belongs here stands elsewhere.
+    Moved {
+        /// Where.
+        found: i64,
+    },
+    /// It was not written by this hub: its mark is wrong.
+    Forged,
+    /// It was marked with another hub's key.
+    OtherKey {
+        /// Which.
+        key_id: String,
+    },
+    /// It and all after it are gone.
+    CutOff {
+        /// The last one that there was.
+        last: i64,
+    },
+    /// There are entries beyond the end of the chain.
+    Beyond,
+    /// It is not the one that the hub sealed.
+    NotAsSealed,
+    /// The end that is written down is not its hash.
+    WrongEnd,
+    /// The seal is not this hub's.
+    BadSeal,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seq = self.seq;
+        match &self.kind {
+            FaultKind::Missing => write!(f, "entry {seq} is missing"),
+            FaultKind::Changed => write!(f, "entry {seq} was changed"),
+            FaultKind::Unlinked => write!(f, "entry {seq} does not follow from the one before"),
+            FaultKind::Moved { found } => write!(f, "the entry that belongs at {seq} stands at {found}"),
+            FaultKind::Forged => write!(f, "entry {seq} was not written by this hub"),
+            FaultKind::OtherKey { key_id } => {
+                write!(f, "entry {seq} was written with the key of the hub `{key_id}`, not with this one's")
+            }
+            FaultKind::CutOff { last } => write!(f, "entries {seq} to {last} are cut off"),
+            FaultKind::Beyond => write!(f, "entry {seq} stands beyond the end of the chain"),
+            FaultKind::NotAsSealed => write!(f, "entry {seq} is not the one that the hub sealed"),
+            FaultKind::WrongEnd => write!(f, "the end of the chain does not fit entry {seq}"),
+            FaultKind::BadSeal => write!(f, "the seal at entry {seq} is not this hub's"),
+        }
+    }
+}
+
+/// Which entries are looked for. Everything that is given must fit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Who, as text: `user:anna`.
+    pub actor: Option<String>,
+    /// What was done.
+    pub action: Option<String>,
+    /// To what kind of thing.
+    pub subject_kind: Option<String>,
+    /// To which one; only together with its kind.
+    pub subject_id: Option<String>,
+    /// From this time on.
+    pub from: Option<Timestamp>,
+    /// Before this time.
+    pub until: Option<Timestamp>,
+}
+
+/// Where a page of entries goes on: before this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor {
+    /// Its time.
+    pub at: Timestamp,
+    /// Its number.
+    pub seq: i64,
+}
+
+impl Cursor {
+    /// Reads what [`Cursor`] shows itself as.
+    pub fn parse(text: &str) -> Option<Cursor> {
+        let (at, seq) = text.split_once('-')?;
+        Some(Cursor { at: Timestamp(at.parse().ok()?), seq: seq.parse().ok()? })
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.at.0, self.seq)
+    }
+}
+
+/// Some entries, the newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The entries.
+    pub entries: Vec<Recorded>,
+    /// Where it goes on.
+    pub next: Option<Cursor>,
 }

@@ -10,6 +10,9 @@ use super::settle::KEEP_CLOSED_MS;
 use super::store::{self, NewEvent};
 use crate::actor::Actor;
 use crate::app::App;
+use crate::contacts::actions as contacts;
+use crate::contacts::model::Told;
+use crate::privacy::mask;
 use crate::store::{Counter, Db, Retry, StoreError, Tx, changelog};
 use packline_protocol::code;
 use packline_protocol::facts::{Parcel, Release};
@@ -84,13 +87,14 @@ impl Batch<'_> {
         let before: BTreeMap<(String, String), Order> =
             found.into_iter().map(|order| ((order.platform.clone(), order.origin_no.clone()), order)).collect();
         let mut after: BTreeMap<(&str, &str), Order> = BTreeMap::new();
-        let (mut outcomes, mut events) = (Vec::new(), Vec::new());
+        let (mut outcomes, mut events, mut told) = (Vec::new(), Vec::new(), Vec::new());
         for ((input, mark), event_id) in self.inputs.iter().zip(self.marks).zip(event_ids) {
             let known = before.get(&owned(key(input)));
             let current = after.get(&key(input)).or(known);
             let context = Context { now, default_site: &self.app.config.default_site, address: *mark };
             let Decision { order, effect, is_news, event, refused } =
                 decide::receive(current, input, &context, &mut fresh);
+            told.extend(contact_of(input, order.id, is_news, now));
             outcomes.push(Outcome { order: order.id, effect, refused });
             events.extend(event.map(|(kind, detail)| self.event(event_id, &order, input, kind, &detail, now)));
             if is_news {
@@ -102,6 +106,7 @@ impl Batch<'_> {
             after.values().map(|order| (before.get(&owned((&order.platform, &order.origin_no))), order)).collect();
         store::save(&mut tx, &pairs).await?;
         store::insert_events(&mut tx, &events).await?;
+        contacts::keep(&mut tx, &self.app.vault, &told, now).await?;
         mark_dirty(&mut tx, &pairs).await?;
         tx.commit().await?;
         Ok(outcomes)
@@ -162,9 +167,18 @@ async fn mark_dirty(tx: &mut Tx, orders: &[store::Pair<'_>]) -> Result<(), Store
     Ok(())
 }
 
-/// All that is kept of an address.
+/// What a message tells of who gets the order. The same again from a source that gives no version is no news.
+fn contact_of(input: &OrderInput, order: OrderId, is_news: bool, now: Timestamp) -> Option<Told<'_>> {
+    let AddressText { name, phone, address } = input.address.as_ref()?;
+    let is_repeat = input.version.is_none() && !is_news && address.is_some();
+    let at = input.version.unwrap_or(now);
+    (!is_repeat).then(|| Told { order, at, name, phone, address: address.as_deref().unwrap_or_default() })
+}
+
+/// All that the order itself keeps of an address.
 fn mark(app: &App, input: &OrderInput) -> Option<AddressMark> {
     let AddressText { name, phone, address } = input.address.as_ref()?;
+    let address = address.as_ref()?;
     let key = app.keys.derive("address fingerprint");
     let mut hasher = blake3::Hasher::new_keyed(&key);
     for text in [name, phone, address] {
@@ -175,7 +189,8 @@ fn mark(app: &App, input: &OrderInput) -> Option<AddressMark> {
     fingerprint.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
     // 53 bits: a number that JSON carries everywhere.
     let fingerprint = u64::from_le_bytes(fingerprint) >> 11;
-    Some(AddressMark { placeholder: is_placeholder(address), fingerprint })
+    let masked = [name, phone, address].into_iter().any(|text| mask::is_masked(text));
+    Some(AddressMark { placeholder: is_placeholder(address), fingerprint, masked })
 }
 
 /// Whether no courier could find it: empty, or a word that stands for "to be said later", however it is written.

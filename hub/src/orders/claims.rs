@@ -63,6 +63,9 @@ pub struct AddressMark {
     /// Tells two addresses apart; cannot be turned back without the hub's key.
     #[serde(rename = "f")]
     pub fingerprint: u64,
+    /// It came masked: its fingerprint says nothing about one that came clear.
+    #[serde(rename = "m", default, skip_serializing_if = "std::ops::Not::not")]
+    pub masked: bool,
 }
 
 /// Claims of one state, in the order of their versions.
@@ -144,10 +147,16 @@ impl<S: Copy + Ord> Track<S> {
         self.0.last().copied()
     }
 
-    /// The claim that held at this time, or the first one when all are later.
-    pub fn at(&self, time: Timestamp) -> Option<S> {
-        let before = self.0.iter().rev().find(|(at, _)| *at <= time);
-        before.or(self.0.first()).map(|(_, state)| *state)
+    /// The newest claim of those that `fits`.
+    pub fn last_of(&self, fits: impl Fn(S) -> bool) -> Option<S> {
+        self.0.iter().rev().map(|(_, state)| *state).find(|state| fits(*state))
+    }
+
+    /// Among the claims that `fits`: the one that held at this time, or the first one when all are later.
+    pub fn at_of(&self, time: Timestamp, fits: impl Fn(S) -> bool) -> Option<S> {
+        let mut fitting = self.0.iter().filter(|(_, state)| fits(*state));
+        let before = fitting.clone().rev().find(|(at, _)| *at <= time);
+        before.or_else(|| fitting.next()).map(|(_, state)| *state)
     }
 
     /// The version of the first claim of `state` after which it was never anything else.

@@ -61,7 +61,7 @@ fn amount(fields: &mut Fields<'_>) -> Option<Amount> {
 
 fn buyer(fields: &mut Fields<'_>) -> AddressText {
     let mut take = |name| fields.text(name).unwrap_or_default();
-    let address = AddressText { name: take("name"), phone: take("phone"), address: take("address") };
+    let address = AddressText { name: take("name"), phone: take("phone"), address: Some(take("address")) };
     fields.end();
     address
 }

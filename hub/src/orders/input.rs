@@ -1,7 +1,7 @@
 //! What any channel hands on: one message about one order.
 //!
-//! A message tells what it knows; what it does not mention stays as it was. Address texts come in here and go no
-//! further: only a fingerprint and whether it is a placeholder are kept.
+//! A message tells what it knows; what it does not mention stays as it was. Names, phone numbers and addresses come in
+//! here and go to [`crate::contacts`]; the order itself keeps only a fingerprint and whether it is a placeholder.
 
 use super::when::SourceTime;
 use packline_protocol::amount::Amount;
@@ -42,7 +42,7 @@ pub struct OrderInput {
     pub approval: Option<Approval>,
     /// The stock reserved for it.
     pub hold: Option<HoldState>,
-    /// Where it goes. Never kept.
+    /// Who gets it, and where it goes.
     pub address: Option<AddressText>,
     /// Labels by people.
     pub tags: Option<Vec<String>>,
@@ -136,15 +136,15 @@ pub struct StockOutInput {
     pub picked: Vec<(String, u32)>,
 }
 
-/// A delivery address. Its texts never show themselves and are never stored.
+/// Who gets an order, and where. The texts never show themselves and are only stored sealed.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct AddressText {
     /// Who gets it.
     pub name: String,
     /// How to call them.
     pub phone: String,
-    /// Where.
-    pub address: String,
+    /// Where; `None` when the source does not say, which is not the same as an empty one.
+    pub address: Option<String>,
 }
 
 impl fmt::Debug for AddressText {
@@ -399,7 +399,8 @@ mod tests {
 
     #[test]
     fn an_address_never_shows_itself() {
-        let address = AddressText { name: "测试甲".into(), phone: "000".into(), address: "某路 1 号".into() };
+        let address =
+            AddressText { name: "测试甲".into(), phone: "000".into(), address: Some("某路 1 号".into()) };
         let shown = format!("{:?}", OrderInput { address: Some(address), ..good() });
         assert!(shown.contains("AddressText(…)") && !shown.contains("测试甲") && !shown.contains("某路"), "{shown}");
     }

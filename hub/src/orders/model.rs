@@ -1,6 +1,6 @@
 //! An order as the hub knows it.
 
-use super::claims::Claims;
+use super::claims::{AddressMark, Claims};
 use super::when::SourceTime;
 use crate::error::Error;
 use crate::store::StoreError;
@@ -181,12 +181,21 @@ impl Order {
     /// The address against the label of one parcel.
     pub fn address_of(&self, parcel: &OrderParcel) -> AddressState {
         let Some((_, newest)) = self.claims.address.last() else { return AddressState::Fine };
-        let printed = parcel.printed_at.or(parcel.labelled_at).and_then(|at| self.claims.address.at(at));
-        match printed {
-            Some(printed) if printed.fingerprint != newest.fingerprint => AddressState::ChangedSincePrint,
-            _ if newest.placeholder => AddressState::Placeholder,
-            _ => AddressState::Fine,
+        let printed_at = parcel.printed_at.or(parcel.labelled_at);
+        // A source that masks what it told in clear before has not changed the address.
+        let is_changed =
+            printed_at.is_some_and(|at| self.is_changed_since(at, false) || self.is_changed_since(at, true));
+        match newest.placeholder {
+            _ if is_changed => AddressState::ChangedSincePrint,
+            true => AddressState::Placeholder,
+            false => AddressState::Fine,
         }
+    }
+
+    fn is_changed_since(&self, at: Timestamp, masked: bool) -> bool {
+        let fits = |mark: AddressMark| mark.masked == masked;
+        let (then, now) = (self.claims.address.at_of(at, fits), self.claims.address.last_of(fits));
+        then.zip(now).is_some_and(|(then, now)| then.fingerprint != now.fingerprint)
     }
 }
 

@@ -189,8 +189,8 @@ fn is_part(name: &[char], end: &str, next: Option<&char>) -> bool {
     let fits = name.len() <= PART_MAX || end.starts_with("自治");
     let is_long = name.len() > 1 || end.starts_with(['县', '縣', '市']);
     let is_zone = end.starts_with(['区', '區']) && name.last().is_some_and(|c| NO_DISTRICT.contains(*c));
-    // `红旗路` is a street.
-    let goes_on = next.is_some_and(|c| BELOW.contains(*c));
+    // `新市路` is a street.
+    let goes_on = next.is_some_and(|c| "路街道巷弄里村镇屯场桥".contains(*c));
     is_clear && fits && is_long && !is_zone && !goes_on
 }
 

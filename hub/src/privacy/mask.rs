@@ -5,7 +5,7 @@
 
 pub use super::address::address;
 pub use super::name::name;
-pub use super::phone::phone;
+pub use super::phone::{phone, phone_key};
 
 /// What stands where nothing may be seen.
 pub const HIDDEN: &str = "***";

@@ -9,9 +9,12 @@ pub mod mask;
 mod name;
 mod phone;
 mod sight;
+mod store;
 #[cfg(test)]
 mod tests;
 pub mod vault;
 
 pub use sight::Sight;
+pub(crate) use store::STATEMENTS;
+pub use store::open_vault;
 pub use vault::{Place, Vault, VaultError};

@@ -136,3 +136,14 @@ fn is_area(front: &str) -> bool {
     let length = if front.starts_with("01") || front.starts_with("02") { 3 } else { 4 };
     digits && front.starts_with('0') && front.len() == length
 }
+
+/// A phone number as it is looked for: its digits, without `+86`, other countries with their code, and without what is
+/// dialled after it. `None` when it is none, or masked.
+pub fn phone_key(text: &str) -> Option<String> {
+    let text = plain(text);
+    let (main, _) = extension_of(&text);
+    let (country, digits) = digits_of(main)?;
+    let fits = (7..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+    let country = country.filter(|code| code != "86").map(|code| format!("+{code}")).unwrap_or_default();
+    fits.then(|| format!("{country}{digits}"))
+}

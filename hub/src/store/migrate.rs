@@ -14,6 +14,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "accounts", include_str!("../../migrations/0004_accounts.sql")),
     (5, "rights", include_str!("../../migrations/0005_rights.sql")),
     (6, "audit", include_str!("../../migrations/0006_audit.sql")),
+    (7, "contacts", include_str!("../../migrations/0007_contacts.sql")),
     (9, "operations", include_str!("../../migrations/0009_operations.sql")),
 ];
 

@@ -2,7 +2,7 @@
 
 use super::{Rows, Statement, changelog, ids};
 use crate::channels::import;
-use crate::{accounts, audit, backup, fleet, orders, scans, sync};
+use crate::{accounts, audit, backup, contacts, fleet, orders, privacy, scans, sync};
 
 /// The statements of each module; a module with SQL adds its list here.
 pub fn statements() -> Vec<Statement> {
@@ -11,6 +11,8 @@ pub fn statements() -> Vec<Statement> {
         ids::STATEMENTS,
         accounts::STATEMENTS,
         audit::STATEMENTS,
+        contacts::STATEMENTS,
+        privacy::STATEMENTS,
         fleet::STATEMENTS,
         scans::STATEMENTS,
         sync::STATEMENTS,
@@ -23,5 +25,15 @@ pub fn statements() -> Vec<Statement> {
 
 /// The statements over many rows of each module.
 pub fn rows() -> Vec<Rows> {
-    [changelog::ROWS, audit::ROWS, scans::ROWS, sync::ROWS, import::ROWS, backup::ROWS, &orders::store::rows()].concat()
+    let lists = [
+        changelog::ROWS,
+        audit::ROWS,
+        contacts::ROWS,
+        scans::ROWS,
+        sync::ROWS,
+        import::ROWS,
+        backup::ROWS,
+        &orders::store::rows(),
+    ];
+    lists.concat()
 }

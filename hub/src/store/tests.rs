@@ -38,6 +38,8 @@ const SMALL: &[&str] = &[
     "role_right",
     "right_dealt",
     "people_revision",
+    "audit_head",
+    "data_key",
 ];
 
 #[tokio::test]

@@ -118,7 +118,11 @@ fn messages() -> impl Strategy<Value = Vec<Told>> {
     prop::collection::vec((message(), address), 1..7).prop_map(|messages| {
         let dated = messages.into_iter().enumerate().map(|(place, (input, address))| {
             let at = i64::try_from(place).unwrap();
-            let mark = address.map(|(placeholder, fingerprint)| AddressMark { placeholder, fingerprint });
+            let mark = address.map(|(placeholder, fingerprint)| AddressMark {
+                placeholder,
+                fingerprint,
+                masked: fingerprint % 3 == 0,
+            });
             (OrderInput { version: Some(START.plus_ms(at)), ..input }, mark)
         });
         dated.filter(|(input, _)| input.faults(START).is_empty()).collect()

@@ -252,7 +252,7 @@ async fn a_changed_address_counts_against_the_label_that_was_printed_before() {
     let app = TestApp::on(ENGINES[0]).await;
     let address = |text: &str| {
         let (name, phone) = ("测试甲".to_owned(), "00000000000".to_owned());
-        Some(AddressText { name, phone, address: text.to_owned() })
+        Some(AddressText { name, phone, address: Some(text.to_owned()) })
     };
     let state = async |no: &str| stored(&app, no).await.address();
     for (no, text, expected) in [

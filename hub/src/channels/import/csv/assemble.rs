@@ -65,16 +65,18 @@ fn amount(cells: &mut Cells<'_>) -> Option<Amount> {
     cells.common(Field::Amount, |text| money::parse(text, &currency), || money::ACCEPTED.into())
 }
 
-/// Where it goes, when the file has a column for it. A blank cell is an address that nobody gave.
+/// Who gets it and where it goes, when the file has columns for it. A blank address is one that nobody gave.
 fn address(cells: &mut Cells<'_>) -> Option<AddressText> {
-    if !cells.columns.has(Field::Address) {
+    let columns = cells.columns;
+    if ![Field::Address, Field::BuyerName, Field::BuyerPhone].into_iter().any(|field| columns.has(field)) {
         return None;
     }
     let first = |field: Field| {
         let texts = cells.group.rows.iter().map(|row| cells.columns.cell(&row.cells, field));
         texts.into_iter().find(|text| !text.is_empty()).unwrap_or_default().to_owned()
     };
-    Some(AddressText { name: first(Field::BuyerName), phone: first(Field::BuyerPhone), address: first(Field::Address) })
+    let address = columns.has(Field::Address).then(|| first(Field::Address));
+    Some(AddressText { name: first(Field::BuyerName), phone: first(Field::BuyerPhone), address })
 }
 
 /// Lines, gifts, parcels and stock-out records, row by row.
