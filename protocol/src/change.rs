@@ -3,6 +3,8 @@
 //! A replica is a table of rows. Everything a station must know is a row: parcels, the rule set, settings. A row that
 //! this program does not know (a newer hub's) is kept as bytes, so that the replica's proof still holds.
 
+mod codes;
+
 use crate::facts::Parcel;
 use crate::id::{ParcelId, Seq};
 use crate::rules::{RuleSet, wire};

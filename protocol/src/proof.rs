@@ -58,8 +58,13 @@ impl Proof {
 
     /// Adds a row, or takes the same row away; answers the bucket it touched.
     pub fn toggle(&mut self, row: RowId, seq: Seq, body: &[u8]) -> u16 {
+        self.flip(row, self.row_hash(row, seq, body))
+    }
+
+    /// As [`Proof::toggle`], by the row's hash; several hashes of one row may be joined by exclusive or.
+    pub fn flip(&mut self, row: RowId, hash: u128) -> u16 {
         let bucket = bucket_of(row);
-        self.buckets[usize::from(bucket)] ^= self.row_hash(row, seq, body);
+        self.buckets[usize::from(bucket)] ^= hash;
         bucket
     }
 
@@ -89,7 +94,8 @@ impl Proof {
         Root(xxh3_128(&bytes).to_le_bytes())
     }
 
-    fn row_hash(&self, row: RowId, seq: Seq, body: &[u8]) -> u128 {
+    /// The hash that a row puts into its bucket.
+    pub fn row_hash(&self, row: RowId, seq: Seq, body: &[u8]) -> u128 {
         let mut hasher = Xxh3::with_seed(self.seed);
         hasher.update(&row.0.to_le_bytes());
         hasher.update(&seq.0.to_le_bytes());

@@ -37,6 +37,15 @@ impl Draft {
         self.proven
     }
 
+    /// What a change puts into its row's bucket; nothing when the row is gone.
+    fn hash(&self, change: &Change) -> u128 {
+        change.body.as_deref().map_or(0, |body| self.proof.row_hash(change.row, change.seq, body))
+    }
+
+    fn flip(&mut self, row: RowId, hash: u128) {
+        self.touched.insert(self.proof.flip(row, hash));
+    }
+
     /// The same rows at the same position, in another life of the log.
     pub fn follow(&mut self, epoch: Epoch) {
         self.state.epoch = epoch;
@@ -67,22 +76,55 @@ impl Draft {
 
 /// Applies deltas in one transaction. When one of them is refused, none is; the answer names its place in the run.
 pub(super) fn deltas(database: &Database, draft: &mut Draft, deltas: &[Delta]) -> Result<(), (usize, ApplyError)> {
+    let run = Run::plan(&draft.state, deltas)?;
     transact(database, |transaction| {
-        let mut tables = Tables::open(transaction).map_err(|error| (0, error.into()))?;
-        for (number, delta) in deltas.iter().enumerate() {
-            tables.apply(draft, delta).map_err(|error| (number, error))?;
-        }
-        drop(tables);
+        let flips = Tables::open(transaction).and_then(|tables| tables.put_all(draft, &run.changes));
+        run.prove(draft, &flips.map_err(|error| (0, error.into()))?)?;
         draft.save(transaction).map_err(|error| (0, error.into()))
     })
+}
+
+/// The news of consecutive deltas. The tree takes them in the order of its rows, each row once at its newest; the
+/// proof is then followed in the order of the changes.
+struct Run<'d> {
+    /// By rising change number.
+    changes: Vec<&'d Change>,
+    /// Deltas with news: each one's place in the run, and how many changes there are up to its end.
+    deltas: Vec<(usize, &'d Delta, usize)>,
+}
+
+impl<'d> Run<'d> {
+    /// What of the deltas is news for a replica at `state`, or why one of them cannot follow those before it.
+    fn plan(state: &State, deltas: &'d [Delta]) -> Result<Run<'d>, (usize, ApplyError)> {
+        let (mut state, mut run) = (*state, Run { changes: Vec::new(), deltas: Vec::new() });
+        for (number, delta) in deltas.iter().enumerate() {
+            if has_news(&state, delta).map_err(|error| (number, error))? {
+                run.changes.extend(delta.changes.iter().filter(|change| change.seq > state.seq));
+                run.deltas.push((number, delta, run.changes.len()));
+                (state.epoch, state.seq) = (delta.epoch, delta.to);
+            }
+        }
+        Ok(run)
+    }
+
+    /// Follows the proof through the run, given what each change does to its bucket.
+    fn prove(&self, draft: &mut Draft, flips: &[u128]) -> Result<(), (usize, ApplyError)> {
+        let mut done = self.changes.iter().zip(flips);
+        let mut start = 0;
+        for (number, delta, end) in &self.deltas {
+            done.by_ref().take(end - start).for_each(|(change, flip)| draft.flip(change.row, *flip));
+            draft.settle(delta.epoch, delta.to, delta.root).map_err(|error| (*number, error))?;
+            start = *end;
+        }
+        Ok(())
+    }
 }
 
 /// Puts whole buckets in place, at the position they show.
 pub(super) fn repair(database: &Database, draft: &mut Draft, repair: &Repair, root: Root) -> Result<(), ApplyError> {
     let done = transact(database, |transaction| {
         let mut tables = Tables::open(transaction).map_err(|error| (0, error.into()))?;
-        tables.replace(draft, repair).map_err(|error| (0, error.into()))?;
-        drop(tables);
+        tables.replace(draft, repair).and_then(|()| tables.recode()).map_err(|error| (0, error.into()))?;
         draft.settle(repair.epoch, repair.seq, Some(root)).map_err(|error| (0, error))?;
         draft.save(transaction).map_err(|error| (0, error.into()))
     });
@@ -130,17 +172,13 @@ pub(super) fn check_body(change: &Change) -> Result<(), ApplyError> {
 
 /// The hashes of a row's codes. A parcel that does not decode has none: it is unknown, and asked about.
 pub(super) fn code_hashes(row: RowId, body: &[u8]) -> Vec<u64> {
-    if row.as_parcel().is_none() {
-        return Vec::new();
-    }
-    match Row::decode(row, body) {
-        Ok(Row::Parcel(parcel)) => {
-            let mut hashes: Vec<u64> = parcel.codes.iter().map(|code| code_hash(&code.text)).collect();
+    match Row::codes(row, body) {
+        Ok(codes) => {
+            let mut hashes: Vec<u64> = codes.into_iter().map(code_hash).collect();
             hashes.sort_unstable();
             hashes.dedup();
             hashes
         }
-        Ok(_) => Vec::new(),
         Err(error) => {
             warn!(%error, "A row cannot be read; its parcel stays unknown");
             Vec::new()
@@ -151,56 +189,73 @@ pub(super) fn code_hashes(row: RowId, body: &[u8]) -> Vec<u64> {
 struct Tables<'t> {
     rows: Table<'t, u64, &'static [u8]>,
     codes: Table<'t, (u64, u64), ()>,
+    /// Codes that appear (`true`) and disappear, put in place at the end in the order of their tree.
+    recodes: Vec<((u64, u64), bool)>,
 }
 
 impl<'t> Tables<'t> {
     fn open(transaction: &'t WriteTransaction) -> Result<Self, redb::Error> {
-        Ok(Self { rows: transaction.open_table(ROWS)?, codes: transaction.open_table(CODES)? })
+        let (rows, codes) = (transaction.open_table(ROWS)?, transaction.open_table(CODES)?);
+        Ok(Self { rows, codes, recodes: Vec::new() })
     }
 
-    fn apply(&mut self, draft: &mut Draft, delta: &Delta) -> Result<(), ApplyError> {
-        if !has_news(&draft.state, delta)? {
-            return Ok(());
+    /// Puts every row at its newest state in place; answers what each change, on its way there, does to its bucket.
+    fn put_all(mut self, draft: &mut Draft, changes: &[&Change]) -> Result<Vec<u128>, redb::Error> {
+        let mut places: Vec<usize> = (0..changes.len()).collect();
+        // A stable sort: of one row, the newest change is the last.
+        places.sort_by_key(|place| changes[*place].row);
+        let mut flips = vec![0; changes.len()];
+        for same in places.chunk_by(|one, other| changes[*one].row == changes[*other].row) {
+            let newest = changes[same[same.len() - 1]];
+            let mut before = self.put(draft, newest)?;
+            for place in same {
+                let after = draft.hash(changes[*place]);
+                flips[*place] = before ^ after;
+                before = after;
+            }
         }
-        let have = draft.state.seq;
-        for change in delta.changes.iter().filter(|change| change.seq > have) {
-            self.put(draft, change)?;
-        }
-        draft.settle(delta.epoch, delta.to, delta.root)
+        self.recode()?;
+        draft.rows += changes.len() as u64;
+        Ok(flips)
     }
 
-    fn put(&mut self, draft: &mut Draft, change: &Change) -> Result<(), redb::Error> {
+    /// Puts one row in place; answers the hash of what was there.
+    fn put(&mut self, draft: &mut Draft, change: &Change) -> Result<u128, redb::Error> {
         let Change { row, seq, body } = change;
-        let mut gone = Vec::new();
         let old = match body {
             Some(body) => self.rows.insert(row.0, store::join(*seq, body).as_slice())?,
             None => self.rows.remove(row.0)?,
         };
-        draft.rows += 1;
         draft.knowledge |= matches!(*row, RowId::RULES | RowId::SETTINGS);
+        let (mut before, mut gone) = (0, Vec::new());
         if let Some(old) = &old {
             let (seq, body) = store::split(old.value())?;
-            draft.touched.insert(draft.proof.toggle(*row, seq, body));
+            before = draft.proof.row_hash(*row, seq, body);
             draft.state.rows = draft.state.rows.saturating_sub(1);
             gone = code_hashes(*row, body);
         }
         drop(old);
-        let mut here = Vec::new();
-        if let Some(body) = body {
-            draft.touched.insert(draft.proof.toggle(*row, *seq, body));
-            draft.state.rows += 1;
-            here = code_hashes(*row, body);
-        }
-        self.recode(*row, &gone, &here)
+        draft.state.rows += u64::from(body.is_some());
+        let here = body.as_deref().map(|body| code_hashes(*row, body)).unwrap_or_default();
+        self.note_codes(*row, &gone, &here);
+        Ok(before)
     }
 
-    fn recode(&mut self, row: RowId, gone: &[u64], here: &[u64]) -> Result<(), redb::Error> {
-        let Some(ParcelId(parcel)) = row.as_parcel() else { return Ok(()) };
-        for hash in gone.iter().filter(|hash| !here.contains(hash)) {
-            self.codes.remove((*hash, parcel))?;
-        }
-        for hash in here.iter().filter(|hash| !gone.contains(hash)) {
-            self.codes.insert((*hash, parcel), ())?;
+    fn note_codes(&mut self, row: RowId, gone: &[u64], here: &[u64]) {
+        let Some(ParcelId(parcel)) = row.as_parcel() else { return };
+        let out = gone.iter().filter(|hash| !here.contains(hash)).map(|hash| ((*hash, parcel), false));
+        let new = here.iter().filter(|hash| !gone.contains(hash)).map(|hash| ((*hash, parcel), true));
+        self.recodes.extend(out.chain(new));
+    }
+
+    fn recode(mut self) -> Result<(), redb::Error> {
+        self.recodes.sort_unstable();
+        for (code, appears) in &self.recodes {
+            if *appears {
+                self.codes.insert(code, ())?;
+            } else {
+                self.codes.remove(code)?;
+            }
         }
         Ok(())
     }
@@ -211,14 +266,13 @@ impl<'t> Tables<'t> {
         for entry in self.rows.iter()? {
             let row = RowId(entry?.0.value());
             if repair.complete.contains(&bucket_of(row)) && !repair.rows.contains_key(&row) {
-                out.push(row);
+                out.push(Change { row, seq: Seq(0), body: None });
             }
         }
-        for row in out {
-            self.put(draft, &Change { row, seq: Seq(0), body: None })?;
-        }
-        for change in repair.rows.values() {
-            self.put(draft, change)?;
+        for change in out.iter().chain(repair.rows.values()) {
+            let before = self.put(draft, change)?;
+            draft.flip(change.row, before ^ draft.hash(change));
+            draft.rows += 1;
         }
         Ok(())
     }

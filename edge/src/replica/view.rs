@@ -14,7 +14,8 @@ use packline_protocol::rules::condition::Condition;
 use packline_protocol::rules::{Position, Rule, RuleSet, builtin};
 use packline_protocol::uplink::ReplicaState;
 use packline_protocol::verdict::{Outcome, ReasonCode, Say};
-use redb::{Database, ReadOnlyTable, ReadableDatabase};
+use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable};
+use std::ops::Bound;
 use std::sync::Arc;
 use tracing::error;
 
@@ -91,13 +92,14 @@ impl View {
     fn find(&self, key: &str) -> Result<Lookup, redb::Error> {
         let hash = code_hash(key);
         let mut found = Vec::new();
-        for entry in self.codes.range((hash, 0)..=(hash, u64::MAX))? {
+        let mut codes = self.codes.lower_bound(Bound::Included((hash, 0)))?;
+        while let Some((code, _)) = codes.next()?
+            && code.value().0 == hash
+            && found.len() < MANY_MAX
+        {
             // Two texts may have the same hash: the text decides.
-            let parcel = self.read(entry?.0.value().1)?;
+            let parcel = self.read(code.value().1)?;
             found.extend(parcel.filter(|parcel| parcel.codes.iter().any(|code| code.text == key)));
-            if found.len() == MANY_MAX {
-                break;
-            }
         }
         Ok(match (found.pop(), found.is_empty()) {
             (None, _) => Lookup::None,

@@ -134,11 +134,20 @@ struct Remembered {
     facts: Option<FactsDigest>,
 }
 
-struct Judgement {
+/// A verdict that nobody was told yet.
+#[derive(Debug)]
+pub struct Judgement {
     found: Identified,
     verdict: Verdict,
     remembered: Option<(ParcelId, Remembered)>,
     green_deadline_ms: u64,
+}
+
+impl Judgement {
+    /// The verdict.
+    pub fn verdict(&self) -> &Verdict {
+        &self.verdict
+    }
 }
 
 impl Station {
@@ -302,7 +311,8 @@ impl Station {
         self.locked.contains_key(scanner)
     }
 
-    fn judge(&self, raw: &RawScan, replica: &Replica, now: Now) -> Result<Judgement, ReplicaError> {
+    /// What a scan would be told: read, looked up, judged. Nothing is said, shown or written.
+    pub fn judge(&self, raw: &RawScan, replica: &Replica, now: Now) -> Result<Judgement, ReplicaError> {
         let entry = if raw.scanner.as_str() == MANUAL { code::Entry::Manual } else { code::Entry::Scanner };
         let found = identify(&raw.codes, entry, replica)?;
         let scan = ScanFacts {
@@ -326,13 +336,18 @@ impl Station {
         Ok(Judgement { found, verdict, remembered, green_deadline_ms })
     }
 
-    /// The facts of the parcel alone: not how old they are, not by which code it was scanned, not our own release.
+    /// What is remembered of an answer. A release is one whatever the facts are; another answer goes with its facts.
     fn outcome_of(&self, parcel: &Parcel, scan: &ScanFacts, verdict: &Verdict) -> Remembered {
+        let facts = (verdict.outcome != Outcome::Release).then(|| self.facts_of(parcel, scan));
+        Remembered { outcome: verdict.outcome, facts }
+    }
+
+    /// The facts of the parcel alone: not how old they are, not by which code it was scanned, not our own release.
+    fn facts_of(&self, parcel: &Parcel, scan: &ScanFacts) -> FactsDigest {
         let ours = parcel.released.as_ref().is_some_and(|release| release.station == self.settings.station);
-        let parcel = Parcel { released: parcel.released.clone().filter(|_| !ours), ..parcel.clone() };
+        let unreleased = ours.then(|| Parcel { released: None, ..parcel.clone() });
         let scan = ScanFacts { age_ms: None, burst: false, courier_hints: Vec::new(), ..scan.clone() };
-        let facts = Facts { parcel: Some(&parcel), scan: &scan }.digest();
-        Remembered { outcome: verdict.outcome, facts: Some(facts) }
+        Facts { parcel: unreleased.as_ref().or(Some(parcel)), scan: &scan }.digest()
     }
 
     /// A parcel leaves once: a second release is a second look, whatever changed. Another answer is one only while the

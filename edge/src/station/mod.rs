@@ -13,7 +13,7 @@ mod tests;
 pub mod thread;
 mod view;
 
-pub use self::core::{Output, Station, StationSettings, Ticket};
+pub use self::core::{Judgement, Output, Station, StationSettings, Ticket};
 pub use answer::{Answer, ParcelShown, ReasonShown, Sentences, Stage};
 pub use identify::{Identified, identify};
 pub use view::{Counts, Doing, Language, LinkView, Notice, PanelView, ScannerView};
