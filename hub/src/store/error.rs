@@ -65,8 +65,7 @@ impl StoreError {
         match self {
             StoreError::Raced { .. } => true,
             StoreError::Sql { cause: sqlx::Error::Database(error), .. } => {
-                // PostgreSQL: serialization failure, deadlock, unique violation of a row that was inserted meanwhile.
-                // SQLite: busy, busy snapshot.
+                // PostgreSQL: serialization failure, deadlock. SQLite: busy, busy snapshot.
                 error.code().is_some_and(|code| matches!(&*code, "40001" | "40P01" | "5" | "517"))
             }
             _ => false,
