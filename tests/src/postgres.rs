@@ -16,8 +16,18 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Starts one. PostgreSQL refuses to run as root, so root runs it as user `postgres`.
+    /// Starts one for tests. Durability is off: these databases live as long as a test, and what is tested is our SQL.
     pub fn start() -> Result<Postgres> {
+        Self::launch("-c fsync=off -c synchronous_commit=off -c full_page_writes=off")
+    }
+
+    /// Starts one for measuring, as durable as PostgreSQL is by itself.
+    pub fn start_durable() -> Result<Postgres> {
+        Self::launch("")
+    }
+
+    /// PostgreSQL refuses to run as root, so root runs it as user `postgres`.
+    fn launch(options: &str) -> Result<Postgres> {
         let folder = tempfile::Builder::new().prefix("packline-pg-").tempdir()?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let cluster = Postgres { folder, programs: programs()?, port, databases: 0.into() };
@@ -35,11 +45,8 @@ impl Postgres {
             "--locale=C.UTF-8",
             "-N",
         ]))?;
-        // Durability is off: these databases live as long as a test, and what is tested is our SQL.
-        let options = format!(
-            "-k {} -p {port} -c listen_addresses=127.0.0.1 -c fsync=off -c synchronous_commit=off -c full_page_writes=off",
-            cluster.folder.path().display()
-        );
+        let folder = cluster.folder.path().display();
+        let options = format!("-k {folder} -p {port} -c listen_addresses=127.0.0.1 {options}");
         let log = cluster.folder.path().join("log");
         run(cluster
             .command("pg_ctl")

@@ -82,6 +82,12 @@ impl Programs {
         Programs { player: player.into(), edge }
     }
 
+    /// The same, but stations are this program, unless the environment names one.
+    pub fn with_edge(mut self, edge: PathBuf) -> Programs {
+        self.edge = self.edge.or(Some((edge, Vec::new())));
+        self
+    }
+
     /// Roles are played by the running executable.
     pub fn this() -> Result<Programs> {
         Ok(Programs::new(std::env::current_exe().context("failed to find the running executable")?))

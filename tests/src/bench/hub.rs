@@ -3,6 +3,7 @@
 use super::Args;
 use super::measure::{Row, Samples};
 use crate::clock::{instant, wall_ms};
+use crate::postgres::Postgres;
 use anyhow::{Context, Result, bail};
 use packline_hub::actor::Actor;
 use packline_hub::app::App;
@@ -25,10 +26,14 @@ const STATIONS: u64 = 10;
 /// Orders in one message.
 const ORDERS_AT_ONCE: usize = 200;
 
-/// Scan records of ten stations, durable, beside raw inserts of the same bytes.
+/// Scan records of ten stations, durable, beside raw inserts of the same bytes; on both engines.
 pub async fn ingest(args: &Args) -> Result<Vec<Row>> {
+    on_both(async |db, engine| ingest_on(args, db, engine).await).await
+}
+
+async fn ingest_on(args: &Args, db: Option<String>, engine: &str) -> Result<Vec<Row>> {
     let rounds = args.rounds.unwrap_or(50);
-    let (app, _folder) = hub().await?;
+    let (app, _folder) = hub(db).await?;
     let site = SiteId::parse("bench")?;
     let mut senders = Vec::new();
     for number in 1..=STATIONS {
@@ -50,16 +55,22 @@ pub async fn ingest(args: &Args) -> Result<Vec<Row>> {
         let bodies: Vec<Vec<u8>> = arrived.into_iter().flat_map(|arrived| arrived.batch.records).collect();
         theirs.add_value(bare_insert(&app, bodies).await? / 1e3);
     }
+    let (what, raw) =
+        (format!("scans taken, durable, {engine}"), "raw SQL inserts of the same records, one transaction");
     Ok(vec![
-        Row::median_to_goal("scans taken, durable", "k/s", &ours, 5.0).higher(),
-        Row::beside("the same", "k/s", &ours, "raw SQL inserts of the same records, one transaction", &theirs).higher(),
+        Row::median_to_goal(&what, "k/s", &ours, 5.0).higher(),
+        Row::beside("the same", "k/s", &ours, raw, &theirs).higher(),
     ])
 }
 
-/// Orders into the order master, durable, beside raw inserts of as many rows.
+/// Orders into the order master, durable, beside raw inserts of as many rows; on both engines.
 pub async fn import(args: &Args) -> Result<Vec<Row>> {
+    on_both(async |db, engine| import_on(args, db, engine).await).await
+}
+
+async fn import_on(args: &Args, db: Option<String>, engine: &str) -> Result<Vec<Row>> {
     let rounds = args.rounds.unwrap_or(50);
-    let (app, _folder) = hub().await?;
+    let (app, _folder) = hub(db).await?;
     bare_table(&app).await?;
     let (mut ours, mut theirs) = (Samples::default(), Samples::default());
     for round in 0..rounds {
@@ -70,11 +81,20 @@ pub async fn import(args: &Args) -> Result<Vec<Row>> {
         let rows = inputs.iter().flat_map(|input| vec![format!("{input:?}").into_bytes(); ROWS_OF_AN_ORDER]).collect();
         theirs.add_value(bare_insert(&app, rows).await? / ROWS_OF_AN_ORDER as f64 / 1e3);
     }
+    let (what, raw) =
+        (format!("orders taken, durable, {engine}"), "raw SQL inserts of eight rows per order, one transaction");
     Ok(vec![
-        Row::median_to_goal("orders taken, durable", "k/s", &ours, 2.0).higher(),
-        Row::beside("the same", "k/s", &ours, "raw SQL inserts of eight rows per order, one transaction", &theirs)
-            .higher(),
+        Row::median_to_goal(&what, "k/s", &ours, 2.0).higher(),
+        Row::beside("the same", "k/s", &ours, raw, &theirs).higher(),
     ])
+}
+
+/// The embedded SQLite, then a PostgreSQL that is as durable.
+async fn on_both(measure: impl AsyncFn(Option<String>, &str) -> Result<Vec<Row>>) -> Result<Vec<Row>> {
+    let embedded = measure(None, "SQLite").await?;
+    let cluster = Postgres::start_durable()?;
+    let served = measure(Some(cluster.database()?), "PostgreSQL").await?;
+    Ok([embedded, served].concat())
 }
 
 /// Order, line, gift, parcel, two codes, stock-out, event.
@@ -83,7 +103,7 @@ const ROWS_OF_AN_ORDER: usize = 8;
 /// One order with everything, and the list, in the store; beside the bare query by number.
 pub async fn order_page(args: &Args) -> Result<Vec<Row>> {
     let (count, rounds) = (args.rows.unwrap_or(100_000), args.rounds.unwrap_or(1_000));
-    let (app, _folder) = hub().await?;
+    let (app, _folder) = hub(None).await?;
     for first in (0..count).step_by(ORDERS_AT_ONCE) {
         let inputs = inputs(first, ORDERS_AT_ONCE.min(usize::try_from(count - first)?))?;
         orders::actions::receive(&app, &inputs, &Actor::Cli("bench".to_owned()), "bench").await?;
@@ -126,9 +146,9 @@ pub async fn order_page(args: &Args) -> Result<Vec<Row>> {
     ])
 }
 
-async fn hub() -> Result<(App, TempDir)> {
+async fn hub(db: Option<String>) -> Result<(App, TempDir)> {
     let folder = tempfile::tempdir()?;
-    let settings = Settings { data: Some(folder.path().join("hub")), ..Settings::default() };
+    let settings = Settings { data: Some(folder.path().join("hub")), db, ..Settings::default() };
     let app = serve::open(Config::try_from(settings)?).await?;
     Ok((app, folder))
 }
@@ -175,7 +195,8 @@ impl Sender {
     }
 }
 
-fn inputs(first: u64, count: usize) -> Result<Vec<OrderInput>> {
+/// So many orders, numbered from `first`.
+pub fn inputs(first: u64, count: usize) -> Result<Vec<OrderInput>> {
     (first..).take(count).map(input).collect()
 }
 

@@ -16,6 +16,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
+use std::time::Duration;
 
 /// A scan made durable, beside a bare append and fdatasync of the same bytes, alternating.
 pub fn durable_scan(args: &Args) -> Result<Vec<Row>> {
@@ -27,16 +28,16 @@ pub fn durable_scan(args: &Args) -> Result<Vec<Row>> {
     let (mut our_bytes, mut their_bytes, mut group) = (Samples::default(), Samples::default(), Samples::default());
     let length = entry().numbered(ScanSeq(1)).encode().len();
     for _ in 0..rounds {
-        let before = written()?;
-        ours.time(|| append(&journal, 1))?;
+        let (entries, before) = (vec![entry()], written()?);
+        ours.time(|| append(&journal, entries))?;
         our_bytes.add_value((written()? - before) as f64 / 1e3);
         let before = written()?;
         theirs.time(|| bare.write_all(&vec![7; length]).and_then(|()| bare.sync_data()))?;
         their_bytes.add_value((written()? - before) as f64 / 1e3);
     }
     for _ in 0..rounds / 10 {
-        let before = written()?;
-        append(&journal, GROUP)?;
+        let (entries, before) = (vec![entry(); GROUP], written()?);
+        append(&journal, entries)?;
         group.add_value((written()? - before) as f64 / 1e3 / GROUP as f64);
     }
     let mut goal = Row::beside(
@@ -58,6 +59,8 @@ pub fn durable_scan(args: &Args) -> Result<Vec<Row>> {
 
 /// Scans that fire together.
 const GROUP: usize = 20;
+/// A disk that takes longer is broken.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn open(folder: &Path) -> Result<Journal> {
     let disk = Arc::new(RealDisk::open(folder)?);
@@ -66,15 +69,16 @@ fn open(folder: &Path) -> Result<Journal> {
 }
 
 /// Appends records and waits until all are durable, as a station does before it shows a green.
-fn append(journal: &Journal, count: usize) -> Result<()> {
+fn append(journal: &Journal, entries: Vec<Entry>) -> Result<()> {
     let (done, finished) = channel();
-    for _ in 0..count {
+    let count = entries.len();
+    for entry in entries {
         let done = done.clone();
         // The receiver is here until every record has said how it went.
-        journal.append(entry(), Box::new(move |written| drop(done.send(written))));
+        journal.append(entry, Box::new(move |written| drop(done.send(written))));
     }
     for _ in 0..count {
-        if let Err(error) = finished.recv().context("the journal has ended")? {
+        if let Err(error) = finished.recv_timeout(PATIENCE).context("the journal does not answer")? {
             bail!("a record was not written: {error}");
         }
     }

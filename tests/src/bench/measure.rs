@@ -28,6 +28,11 @@ impl Samples {
         done
     }
 
+    /// The same values in another unit.
+    pub fn scaled(&self, factor: f64) -> Samples {
+        Samples(self.0.iter().map(|value| value * factor).collect())
+    }
+
     /// The value below which this share (0 to 1) of all lie; 0 without any.
     pub fn quantile(&self, share: f64) -> f64 {
         let mut sorted = self.0.clone();
@@ -84,6 +89,11 @@ impl Row {
     /// A line of our samples beside a peer's.
     pub fn beside(what: &str, unit: &'static str, ours: &Samples, peer: &str, theirs: &Samples) -> Row {
         Row::new(what, unit, ours, peer, theirs.median(), ours.median())
+    }
+
+    /// Our 99 of 100 beside a peer's.
+    pub fn p99_beside(what: &str, unit: &'static str, ours: &Samples, peer: &str, theirs: &Samples) -> Row {
+        Row::new(what, unit, ours, peer, theirs.quantile(0.99), ours.quantile(0.99))
     }
 
     /// Our 99 of 100 beside a goal that they should keep to.

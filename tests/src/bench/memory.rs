@@ -2,7 +2,8 @@
 
 use super::Args;
 use super::measure::{Row, Samples};
-use super::replica::{fill, open, site, waybill};
+use super::replica::{fill, open, site};
+use super::sample::waybill;
 use crate::clock::until;
 use crate::program::{Lifeline, Program, Programs, Role};
 use crate::scanner::Scanner;
@@ -31,7 +32,7 @@ pub async fn station(args: &Args) -> Result<Vec<Row>> {
     enrolled(&state)?;
     let mut scanners: Vec<Scanner> =
         (1..=SCANNERS).map(|n| Scanner::plug_in(folder.path().join(format!("gun-{n}")))).collect::<Result<_>>()?;
-    let (mut program, panel) = start(folder.path(), &state, &scanners).await?;
+    let (mut program, panel) = start(folder.path(), &state, &scanners, "").await?;
     let client = reqwest::Client::builder().no_proxy().build()?;
     let mut pss = Samples::default();
     for round in 0..rounds {
@@ -56,7 +57,7 @@ pub async fn station(args: &Args) -> Result<Vec<Row>> {
 }
 
 /// As if enrolled at a hub that is not there: the station works offline.
-fn enrolled(state: &Path) -> Result<()> {
+pub fn enrolled(state: &Path) -> Result<()> {
     let credential = Credential {
         site: site()?,
         station: StationId::parse("bench-1")?,
@@ -69,11 +70,12 @@ fn enrolled(state: &Path) -> Result<()> {
     credential.save(state).with_context(|| format!("failed to write {FILE}"))
 }
 
-async fn start(folder: &Path, state: &Path, scanners: &[Scanner]) -> Result<(Program, String)> {
+/// A station on these scanners, each with `more` in its settings; answers the address of its bench page too.
+pub async fn start(folder: &Path, state: &Path, scanners: &[Scanner], more: &str) -> Result<(Program, String)> {
     let mut config = "panel_listen = \"127.0.0.1:0\"\n".to_owned();
     for (n, scanner) in scanners.iter().enumerate() {
         let path = scanner.path().display();
-        write!(config, "\n[[scanner]]\nid = \"gun-{}\"\nkind = \"serial\"\npath = \"{path}\"\n", n + 1)?;
+        write!(config, "\n[[scanner]]\nid = \"gun-{}\"\nkind = \"serial\"\npath = \"{path}\"\n{more}", n + 1)?;
     }
     let (file, ready) = (folder.join("edge.toml"), folder.join("ready.json"));
     std::fs::write(&file, config)?;
@@ -88,9 +90,17 @@ async fn start(folder: &Path, state: &Path, scanners: &[Scanner]) -> Result<(Pro
     ];
     // As the unit sets it: with more arenas, each thread keeps pages of its own.
     let env = [("MALLOC_ARENA_MAX", "2"), ("PACKLINE_LOG", "warn")];
-    let mut program = Programs::this()?.start(Role::Edge, &args, &env, &folder.join("log"), &Lifeline::default())?;
+    let _ = std::fs::remove_file(&ready);
+    let mut program = programs()?.start(Role::Edge, &args, &env, &folder.join("log"), &Lifeline::default())?;
     let panel = crate::api::text(&program.ready(&ready).await?, "panel")?;
     Ok((program, format!("http://{panel}")))
+}
+
+/// The station's own program where it was built beside this one: what carries the hub too has more pages in memory.
+fn programs() -> Result<Programs> {
+    let this = std::env::current_exe().context("failed to find the running executable")?;
+    let edge = this.with_file_name("packline-edge");
+    Ok(if edge.exists() { Programs::new(this).with_edge(edge) } else { Programs::new(this) })
 }
 
 /// The process's proportional set size, in MB.

@@ -1,11 +1,16 @@
 //! Benchmarks: each figure beside a limit or a peer measured in the same run, because times on shared machines are noisy
 //! and ratios are less so.
 
+mod cold;
 mod hub;
 mod journal;
+mod light;
 mod measure;
 mod memory;
 mod replica;
+mod sample;
+mod site;
+mod sync;
 
 pub use measure::{Better, Row, Samples};
 
@@ -39,7 +44,7 @@ pub enum Name {
     Verdict,
     /// A scan made durable, whole path, beside a bare append and fdatasync of the same bytes
     DurableScan,
-    /// A snapshot checked, applied and proven, beside a copy of the same bytes
+    /// A snapshot checked, applied and proven, beside a copy of the same bytes; then over MQTT from a hub
     Snapshot,
     /// A backlog of changes checked, applied and proven, beside bare inserts of the same rows
     Changes,
@@ -51,6 +56,14 @@ pub enum Name {
     OrderPage,
     /// A station's memory while it scans
     Memory,
+    /// Last byte on the port to beep and light, beside an echo over the same kind of line
+    Light,
+    /// Hub commit to durable at ten stations while 2,000 changes a second come
+    Lag,
+    /// Hub commit to a thousand stations
+    FanOut,
+    /// Kill to ready, of a station and of a hub
+    ColdStart,
 }
 
 #[derive(Debug, Serialize)]
@@ -64,12 +77,16 @@ pub async fn run(args: &Args) -> Result<()> {
     let rows = match args.name {
         Name::Verdict => replica::verdict(args)?,
         Name::DurableScan => journal::durable_scan(args)?,
-        Name::Snapshot => replica::snapshot(args)?,
+        Name::Snapshot => [replica::snapshot(args)?, sync::snapshot(args).await?].concat(),
         Name::Changes => replica::changes(args)?,
         Name::Ingest => hub::ingest(args).await?,
         Name::Import => hub::import(args).await?,
         Name::OrderPage => hub::order_page(args).await?,
         Name::Memory => memory::station(args).await?,
+        Name::Light => light::light(args).await?,
+        Name::Lag => sync::lag(args).await?,
+        Name::FanOut => sync::fan_out(args).await?,
+        Name::ColdStart => cold::cold_start(args).await?,
     };
     let bench = args.name.to_possible_value().expect("every name is shown").get_name().to_owned();
     if args.json {
