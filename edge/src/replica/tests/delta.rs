@@ -38,6 +38,36 @@ fn a_delta_that_overlaps_what_is_known_brings_only_what_is_new() {
 }
 
 #[test]
+fn a_row_that_changes_comes_and_goes_within_one_run_proves_at_every_delta() {
+    let mut hub = Hub::with(5);
+    let replica = level(&hub);
+    let mut run = Vec::new();
+    let steps: [&dyn Fn(&mut Hub); 6] = [
+        &|hub| hub.put_parcel(&Parcel { order_status: OrderStatus::Cancelled, ..parcel(3) }),
+        &|hub| hub.remove(3),
+        &|hub| hub.put_parcel(&parcel(9)),
+        &|hub| hub.put_parcel(&parcel(3)),
+        &|hub| hub.remove(9),
+        &|hub| hub.put_parcel(&Parcel { codes: parcel(30).codes, ..parcel(3) }),
+    ];
+    for step in steps {
+        let from = hub.seq.0;
+        step(&mut hub);
+        run.push(hub.delta(from));
+    }
+    let mut wrong = run.clone();
+    wrong[3].root = Some(Root([9; 16]));
+    let doubted = level(&Hub::with(5));
+    let error = doubted.apply(&wrong).unwrap_err();
+    assert!(matches!(error, ApplyError::Mismatch { seq: Seq(9), .. }), "{error}");
+    assert_eq!(doubted.state().seq, Seq(8), "those before it are applied");
+    assert_eq!(replica.apply(&run).unwrap(), Applied::Moved { rows: 6, proven: true });
+    hub.check(&replica);
+    assert_eq!((found(&replica, "W3"), found(&replica, "W30"), found(&replica, "W9")), (vec![], vec![3], vec![]));
+    assert_eq!(replica.verify().unwrap(), 5);
+}
+
+#[test]
 fn a_gap_and_another_life_are_refused() {
     let mut hub = Hub::with(5);
     let replica = level(&hub);
