@@ -20,6 +20,8 @@ pub const LOG: &str = "info,sqlx=warn,rmqtt=warn,rmqtt_retainer=warn";
 pub const SITE: &str = "main";
 /// Days after which the contacts of orders that are over are erased, unless told otherwise.
 pub const CONTACT_KEEP_DAYS: u32 = 180;
+/// How long a change log keeps what went, unless told otherwise, in hours: 14 days.
+pub const LOG_KEEP_HOURS: u32 = 14 * 24;
 
 /// The settings as flags, environment or file give them: all optional.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args, Deserialize)]
@@ -55,6 +57,10 @@ pub struct Settings {
     /// Days after which the contacts of orders that are over are erased, 1 to 3650 [default: 180]
     #[arg(long, env = "PACKLINE_CONTACT_KEEP_DAYS", value_name = "DAYS", global = true)]
     pub contact_keep_days: Option<u32>,
+    /// Keep in the change log for so many hours that a row went; a station that was away longer fetches a snapshot
+    /// [default: 336]
+    #[arg(long, env = "PACKLINE_LOG_KEEP_HOURS", value_name = "HOURS", global = true)]
+    pub log_keep_hours: Option<u32>,
     /// Write {"http": ..., "mqtt": ...} to this file once ready
     #[arg(long, env = "PACKLINE_READY_FILE", value_name = "FILE", global = true)]
     pub ready_file: Option<PathBuf>,
@@ -92,6 +98,8 @@ pub struct Config {
     pub default_site: SiteId,
     /// Days after which the contacts of orders that are over are erased.
     pub contact_keep_days: u32,
+    /// How long a change log keeps what went, in hours.
+    pub log_keep_hours: u32,
     /// Written once ready.
     pub ready_file: Option<PathBuf>,
     /// What is logged.
@@ -193,6 +201,7 @@ impl Settings {
             data: self.data.or(other.data),
             default_site: self.default_site.or(other.default_site),
             contact_keep_days: self.contact_keep_days.or(other.contact_keep_days),
+            log_keep_hours: self.log_keep_hours.or(other.log_keep_hours),
             ready_file: self.ready_file.or(other.ready_file),
             log: self.log.or(other.log),
             log_format: self.log_format.or(other.log_format),
@@ -214,6 +223,7 @@ impl TryFrom<Settings> for Config {
                 .default_site
                 .unwrap_or_else(|| SiteId::parse(SITE).expect("the default is well formed")),
             contact_keep_days: keep_days(settings.contact_keep_days)?,
+            log_keep_hours: settings.log_keep_hours.unwrap_or(LOG_KEEP_HOURS),
             ready_file: settings.ready_file,
             log: settings.log.unwrap_or_else(|| LOG.to_owned()),
             log_format: settings.log_format.unwrap_or_default(),

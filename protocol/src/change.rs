@@ -6,7 +6,7 @@
 mod codes;
 
 use crate::facts::Parcel;
-use crate::id::{ParcelId, Seq};
+use crate::id::{ParcelId, Seq, SiteId};
 use crate::rules::{RuleSet, wire};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -65,12 +65,26 @@ pub struct Change {
 pub enum Row {
     /// A parcel. Boxed: it is far larger than the others.
     Parcel(Box<Parcel>),
+    /// A parcel that another site packs.
+    Elsewhere(Elsewhere),
     /// The rule set to judge by.
     Rules(RuleSet),
     /// How the site works.
     Settings(SiteSettings),
     /// A kind or schema of row that this program does not know.
     Foreign,
+}
+
+/// A parcel that another site packs, as far as this site must know it: its order has parcels here too, or it was here
+/// before. It stands in the row of the parcel and says where it belongs, so that nobody looks for it in vain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Elsewhere {
+    /// The hub's number of the parcel.
+    pub parcel: ParcelId,
+    /// The site that packs it.
+    pub site: SiteId,
+    /// Every code that stands for it, each in canonical form.
+    pub codes: Vec<String>,
 }
 
 /// How a site works, for all its stations.
@@ -139,12 +153,15 @@ pub enum RowError {
 
 /// Schema numbers stand in the first two bytes of a body, little-endian.
 const SCHEMA_1: [u8; 2] = [1, 0];
+/// The second schema of a parcel's row: it is packed elsewhere.
+const SCHEMA_2: [u8; 2] = [2, 0];
 
 impl Row {
     /// The row's body: schema number, then postcard.
     pub fn encode(&self) -> Vec<u8> {
         let body = match self {
             Row::Parcel(parcel) => postcard::to_extend(parcel, SCHEMA_1.to_vec()),
+            Row::Elsewhere(parcel) => postcard::to_extend(parcel, SCHEMA_2.to_vec()),
             Row::Rules(rules) => postcard::to_extend(&wire::RuleSetWire::from(rules), SCHEMA_1.to_vec()),
             Row::Settings(settings) => postcard::to_extend(settings, SCHEMA_1.to_vec()),
             Row::Foreign => Ok(Vec::new()),
@@ -156,6 +173,17 @@ impl Row {
     pub fn decode(row: RowId, body: &[u8]) -> Result<Row, RowError> {
         if body.len() > BODY_MAX {
             return Err(RowError::TooLong { row, length: body.len() });
+        }
+        if let Some(content) = body.strip_prefix(&SCHEMA_2)
+            && row.as_parcel().is_some()
+        {
+            let parcel: Elsewhere = exact(row, content)?;
+            let is_placed = Some(parcel.parcel) == row.as_parcel();
+            return if is_placed {
+                Ok(Row::Elsewhere(parcel))
+            } else {
+                Err(RowError::Misplaced { row, parcel: parcel.parcel })
+            };
         }
         let Some(content) = body.strip_prefix(&SCHEMA_1) else { return Ok(Row::Foreign) };
         match row.0 >> KIND_SHIFT {

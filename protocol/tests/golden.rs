@@ -3,7 +3,7 @@
 //! `PACKLINE_GOLDEN=write` writes files that are missing; it never changes one that is there.
 #![allow(clippy::unwrap_used)]
 
-use packline_protocol::change::{Change, Row, RowId, SiteSettings};
+use packline_protocol::change::{Change, Elsewhere, Row, RowId, SiteSettings};
 use packline_protocol::downlink::*;
 use packline_protocol::envelope::{Message, Opener, Sealer};
 use packline_protocol::facts::{CodeClass, Facts, FactsDigest};
@@ -174,11 +174,17 @@ fn every_record_keeps_its_bytes_and_reads_back() {
     }
 }
 
+fn elsewhere() -> Elsewhere {
+    let codes = vec!["SF0000000004711".to_owned(), "WMS-4711".to_owned()];
+    Elsewhere { parcel: ParcelId(4_711), site: "north".parse().unwrap(), codes }
+}
+
 #[test]
 fn every_row_keeps_its_bytes_and_reads_back() {
     let settings = SiteSettings { title: "样品仓".to_owned(), ..SiteSettings::default() };
     for (name, row, content) in [
         ("row-parcel-1", RowId::parcel(ParcelId(4_711)), Row::Parcel(Box::new(parcel()))),
+        ("row-elsewhere-2", RowId::parcel(ParcelId(4_711)), Row::Elsewhere(elsewhere())),
         ("row-rules-1", RowId::RULES, Row::Rules(builtin::rule_set())),
         ("row-settings-1", RowId::SETTINGS, Row::Settings(settings)),
     ] {
@@ -193,11 +199,16 @@ fn a_row_is_refused_when_it_is_not_what_its_number_says() {
     let body = Row::Parcel(Box::new(parcel())).encode();
     let row = RowId::parcel(ParcelId(1));
     assert_eq!(Row::decode(row, &body).unwrap_err().to_string(), "row `1/1` holds parcel `4711`");
+    let other = Row::Elsewhere(elsewhere()).encode();
+    assert_eq!(Row::decode(row, &other).unwrap_err().to_string(), "row `1/1` holds parcel `4711`");
+    assert_eq!(Row::codes(row, &other).unwrap_err().to_string(), "row `1/1` holds parcel `4711`");
+    assert_eq!(Row::codes(RowId::parcel(ParcelId(4_711)), &other).unwrap(), elsewhere().codes);
+    assert_eq!(Row::decode(RowId::RULES, &other).unwrap(), Row::Foreign, "only parcels are elsewhere");
     let row = RowId::parcel(ParcelId(4_711));
     let long = [body.clone(), vec![0]].concat();
     assert_eq!(Row::decode(row, &long).unwrap_err().to_string(), "row `1/4711` has 1 bytes after its end");
     assert!(Row::decode(row, &body[..body.len() - 1]).is_err());
-    let newer = [vec![2, 0], body[2..].to_vec()].concat();
+    let newer = [vec![3, 0], body[2..].to_vec()].concat();
     assert_eq!(Row::decode(row, &newer).unwrap(), Row::Foreign, "a newer schema is kept, not misread");
     assert_eq!(Row::decode(RowId(99 << 56), &body).unwrap(), Row::Foreign);
 }

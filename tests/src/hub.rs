@@ -26,6 +26,8 @@ pub struct HubPlan {
     pub mqtt: String,
     /// The site of parcels whose source names none.
     pub site: String,
+    /// For how many hours a change log keeps what went, where it is not the usual time.
+    pub log_keep_hours: Option<u32>,
 }
 
 /// A broker outside the hub.
@@ -43,7 +45,8 @@ impl HubPlan {
     /// Everything embedded, in this folder, on free ports.
     pub fn embedded(data: impl Into<PathBuf>) -> HubPlan {
         let any = "127.0.0.1:0".to_owned();
-        HubPlan { data: data.into(), db: None, broker: None, http: any.clone(), mqtt: any, site: "main".to_owned() }
+        let (data, site) = (data.into(), "main".to_owned());
+        HubPlan { data, db: None, broker: None, http: any.clone(), mqtt: any, site, log_keep_hours: None }
     }
 
     fn common_args(&self) -> Vec<String> {
@@ -57,6 +60,7 @@ impl HubPlan {
         args.extend(self.common_args());
         args.extend(["--http-listen", &self.http, "--default-site", &self.site].map(str::to_owned));
         args.extend(["--ready-file".to_owned(), self.ready_file().display().to_string()]);
+        args.extend(self.log_keep_hours.iter().flat_map(|hours| ["--log-keep-hours".to_owned(), hours.to_string()]));
         match &self.broker {
             None => args.extend(["--mqtt-listen", &self.mqtt].map(str::to_owned)),
             Some(broker) => {

@@ -26,13 +26,15 @@ pub struct Setup {
     pub http: String,
     /// Where the embedded broker listens; port 0 takes any.
     pub mqtt: String,
+    /// For how many hours a change log keeps what went, where it is not the usual time.
+    pub log_keep_hours: Option<u32>,
 }
 
 impl Setup {
     /// Everything embedded, on free ports.
     pub fn embedded() -> Setup {
         let any = "127.0.0.1:0".to_owned();
-        Setup { db: None, mosquitto: false, http: any.clone(), mqtt: any }
+        Setup { db: None, mosquitto: false, http: any.clone(), mqtt: any, log_keep_hours: None }
     }
 }
 
@@ -63,6 +65,7 @@ impl World {
             http: setup.http.clone(),
             mqtt: setup.mqtt.clone(),
             site: SITE.to_owned(),
+            log_keep_hours: setup.log_keep_hours,
             ..HubPlan::embedded(folder.path().join("hub"))
         };
         let hub = Some(Hub::start(&programs, plan).await?);

@@ -66,6 +66,13 @@ pub enum Lookup {
     One(Box<Parcel>),
     /// More than one parcel has it.
     Many(Vec<ParcelId>),
+    /// No parcel of this site has it, but one that another site packs.
+    Elsewhere {
+        /// Which parcel.
+        parcel: ParcelId,
+        /// Which site.
+        site: SiteId,
+    },
 }
 
 /// What applying did.

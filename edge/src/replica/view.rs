@@ -63,20 +63,28 @@ impl View {
         Ok(View { state, rules, settings, rows, codes })
     }
 
-    /// What the codes stand for, given in canonical form: the first of them that any parcel has decides.
+    /// What the codes stand for, given in canonical form: the first of them that a parcel of this site has decides, and
+    /// when none has, the first that a parcel of another site has.
     pub fn lookup(&self, keys: &[String]) -> Result<Lookup, ReplicaError> {
+        let mut elsewhere = Lookup::None;
         for key in keys {
-            let found = guarded(|| self.find(key)).map_err(|cause| storage("read", cause))?;
-            if found != Lookup::None {
-                return Ok(found);
+            match guarded(|| self.find(key)).map_err(|cause| storage("read", cause))? {
+                Lookup::None => {}
+                found @ Lookup::Elsewhere { .. } if elsewhere == Lookup::None => elsewhere = found,
+                Lookup::Elsewhere { .. } => {}
+                found => return Ok(found),
             }
         }
-        Ok(Lookup::None)
+        Ok(elsewhere)
     }
 
     /// The parcel with this number.
     pub fn parcel(&self, id: ParcelId) -> Result<Option<Box<Parcel>>, ReplicaError> {
-        guarded(|| self.read(id.0)).map_err(|cause| storage("read", cause))
+        let row = guarded(|| self.read(id.0)).map_err(|cause| storage("read", cause))?;
+        Ok(match row {
+            Some(Row::Parcel(parcel)) => Some(parcel),
+            _ => None,
+        })
     }
 
     /// Where it stands, for a verdict.
@@ -91,31 +99,33 @@ impl View {
 
     fn find(&self, key: &str) -> Result<Lookup, redb::Error> {
         let hash = code_hash(key);
-        let mut found = Vec::new();
+        let (mut found, mut elsewhere) = (Vec::new(), Lookup::None);
         let mut codes = self.codes.lower_bound(Bound::Included((hash, 0)))?;
         while let Some((code, _)) = codes.next()?
             && code.value().0 == hash
             && found.len() < MANY_MAX
         {
             // Two texts may have the same hash: the text decides.
-            let parcel = self.read(code.value().1)?;
-            found.extend(parcel.filter(|parcel| parcel.codes.iter().any(|code| code.text == key)));
+            match self.read(code.value().1)? {
+                Some(Row::Parcel(parcel)) if parcel.codes.iter().any(|code| code.text == key) => found.push(parcel),
+                Some(Row::Elsewhere(other)) if other.codes.iter().any(|code| code == key) => {
+                    elsewhere = Lookup::Elsewhere { parcel: other.parcel, site: other.site };
+                }
+                _ => {}
+            }
         }
         Ok(match (found.pop(), found.is_empty()) {
-            (None, _) => Lookup::None,
+            (None, _) => elsewhere,
             (Some(only), true) => Lookup::One(only),
             (Some(last), false) => Lookup::Many(found.iter().chain([&last]).map(|parcel| parcel.id).collect()),
         })
     }
 
-    fn read(&self, parcel: u64) -> Result<Option<Box<Parcel>>, redb::Error> {
+    fn read(&self, parcel: u64) -> Result<Option<Row>, redb::Error> {
         let row = RowId::parcel(ParcelId(parcel));
         let Some(value) = self.rows.get(row.0)? else { return Ok(None) };
-        match Row::decode(row, store::split(value.value())?.1) {
-            Ok(Row::Parcel(parcel)) => Ok(Some(parcel)),
-            Ok(_) => Ok(None),
-            Err(cause) => Err(redb::Error::Corrupted(cause.to_string())),
-        }
+        let row = Row::decode(row, store::split(value.value())?.1);
+        row.map(Some).map_err(|cause| redb::Error::Corrupted(cause.to_string()))
     }
 }
 

@@ -324,6 +324,7 @@ impl Station {
         };
         let facts = Facts { parcel: found.parcel.as_deref(), scan: &scan };
         let mut verdict = found.view.rules.judge(&facts, found.view.position());
+        name_site(&mut verdict, &found);
         if scan.burst && verdict.outcome == Outcome::Release {
             // A site's own rules may not say so; a burst is never released all the same.
             verdict = objection(verdict, ReasonCode::Burst);
@@ -536,7 +537,7 @@ impl Station {
         let text = raw.codes.first().map(|code| String::from_utf8_lossy(code).chars().take(64).collect());
         let class = CodeClass::Unknown;
         let (text, parcel, hints, bench) = (text.unwrap_or_default(), None, Vec::new(), None);
-        let found = Identified { class, text, parcel, hints, bench, view };
+        let found = Identified { class, text, parcel, elsewhere: None, hints, bench, view };
         let judgement = Judgement { found, verdict, remembered: None, green_deadline_ms: 0 };
         let mut outputs = self.present(number, raw, judgement, now);
         if let ReplicaError::Damaged(why) = error {
@@ -616,6 +617,14 @@ fn answer(number: u64, raw: &RawScan, found: &Identified, verdict: &Verdict, now
         revision: verdict.revision,
         position: verdict.position,
         age_ms: verdict.age_ms,
+    }
+}
+
+/// A parcel that another site packs is asked about by that site's name.
+fn name_site(verdict: &mut Verdict, found: &Identified) {
+    let Some((_, site)) = &found.elsewhere else { return };
+    for reason in verdict.reasons.iter_mut().filter(|reason| reason.code == ReasonCode::OtherSite) {
+        reason.about = site.to_string();
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::replica::{Lookup, Replica, ReplicaError, View};
 use packline_protocol::code::{CodeError, CodeKind, Courier, Entry, ScanCode, Vote, canonical, vote};
 use packline_protocol::facts::{CodeClass, CodeRole, Parcel};
+use packline_protocol::id::{ParcelId, SiteId};
 use std::sync::Arc;
 
 /// The longest code text that a record keeps, in characters; the raw bytes beside it are whole.
@@ -17,6 +18,8 @@ pub struct Identified {
     pub text: String,
     /// The parcel, when there is exactly one.
     pub parcel: Option<Box<Parcel>>,
+    /// The parcel and its site, when another site packs it.
+    pub elsewhere: Option<(ParcelId, SiteId)>,
     /// Couriers whose numbers look like this one, when a waybill was scanned.
     pub hints: Vec<String>,
     /// A bench code: not to be judged.
@@ -33,7 +36,8 @@ pub fn identify(codes: &[Vec<u8>], entry: Entry, replica: &Replica) -> Result<Id
         // A frame without codes is a no-read; codes that break their own symbology's rules are no parcel's.
         let class = if codes.is_empty() { CodeClass::NoRead } else { CodeClass::NotAParcel };
         let text = codes.first().map(|code| shortened(&String::from_utf8_lossy(code))).unwrap_or_default();
-        return Ok(Identified { class, text, parcel: None, hints: Vec::new(), bench: None, view: replica.view() });
+        let view = replica.view();
+        return Ok(Identified { class, text, parcel: None, elsewhere: None, hints: Vec::new(), bench: None, view });
     };
     match vote {
         Vote::One(index) => one(&readable, index, replica),
@@ -48,14 +52,15 @@ fn one(codes: &[ScanCode], index: usize, replica: &Replica) -> Result<Identified
     let (view, found) = replica.lookup(&keys)?;
     let class = class(code, &keys, &found);
     let bench = matches!(code.kind, CodeKind::Action(_) | CodeKind::Badge(_) | CodeKind::Reason(_));
-    let parcel = match found {
-        Lookup::One(parcel) => Some(parcel),
-        Lookup::None | Lookup::Many(_) => None,
+    let (parcel, elsewhere) = match found {
+        Lookup::One(parcel) => (Some(parcel), None),
+        Lookup::Elsewhere { parcel, site } => (None, Some((parcel, site))),
+        Lookup::None | Lookup::Many(_) => (None, None),
     };
     let hints = hints(code, &keys, parcel.as_deref());
     let text = shortened(keys.first().map_or(&code.text, |key| key));
     let text = if class == CodeClass::NoRead { String::new() } else { text };
-    Ok(Identified { class, text, parcel, hints, bench: bench.then(|| code.kind.clone()), view })
+    Ok(Identified { class, text, parcel, elsewhere, hints, bench: bench.then(|| code.kind.clone()), view })
 }
 
 /// Codes that name different numbers: only when all that are known stand for the same parcel is it that parcel.
@@ -65,9 +70,9 @@ fn several(codes: &[ScanCode], indices: &[usize], replica: &Replica) -> Result<I
     for index in indices {
         let found = one(codes, *index, replica)?;
         match (&found.class, &known) {
-            (CodeClass::Parcel, None) => known = Some(found),
-            (CodeClass::Parcel, Some(first)) if same_parcel(first, &found) => {}
-            (CodeClass::Parcel | CodeClass::Ambiguous, _) => return Ok(ambiguous(found)),
+            (CodeClass::Parcel | CodeClass::OtherSite, None) => known = Some(found),
+            (CodeClass::Parcel | CodeClass::OtherSite, Some(first)) if same_parcel(first, &found) => {}
+            (CodeClass::Parcel | CodeClass::OtherSite | CodeClass::Ambiguous, _) => return Ok(ambiguous(found)),
             _ => unknown = unknown.or(Some(found)),
         }
     }
@@ -75,11 +80,12 @@ fn several(codes: &[ScanCode], indices: &[usize], replica: &Replica) -> Result<I
 }
 
 fn same_parcel(one: &Identified, other: &Identified) -> bool {
-    one.parcel.as_ref().map(|parcel| parcel.id) == other.parcel.as_ref().map(|parcel| parcel.id)
+    let id = |found: &Identified| found.parcel.as_ref().map(|parcel| parcel.id);
+    (id(one), &one.elsewhere) == (id(other), &other.elsewhere)
 }
 
 fn ambiguous(found: Identified) -> Identified {
-    Identified { class: CodeClass::Ambiguous, parcel: None, hints: Vec::new(), ..found }
+    Identified { class: CodeClass::Ambiguous, parcel: None, elsewhere: None, hints: Vec::new(), ..found }
 }
 
 fn class(code: &ScanCode, keys: &[String], found: &Lookup) -> CodeClass {
@@ -89,6 +95,7 @@ fn class(code: &ScanCode, keys: &[String], found: &Lookup) -> CodeClass {
         (CodeKind::NotAWaybill(_), _) => CodeClass::NotAParcel,
         (_, Lookup::One(_)) => CodeClass::Parcel,
         (_, Lookup::Many(_)) => CodeClass::Ambiguous,
+        (_, Lookup::Elsewhere { .. }) => CodeClass::OtherSite,
         (CodeKind::Item(_), Lookup::None) => CodeClass::Item,
         // It may be a product, or a parcel that is not known here: nobody can tell.
         (CodeKind::Ambiguous { .. }, Lookup::None) => CodeClass::Ambiguous,

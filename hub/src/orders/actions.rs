@@ -164,7 +164,8 @@ async fn mark_dirty(tx: &mut Tx, orders: &[store::Pair<'_>]) -> Result<(), Store
     for (site, parcels) in dirty {
         changelog::mark_parcels(tx, &site, &parcels.into_iter().collect::<Vec<_>>()).await?;
     }
-    Ok(())
+    let gone = orders.iter().filter_map(|(before, after)| Some(facts::gone((*before)?, after)));
+    changelog::mark_everywhere(tx, &gone.flatten().collect::<Vec<_>>()).await
 }
 
 /// What a message tells of who gets the order. The same again from a source that gives no version is no news.
@@ -278,24 +279,33 @@ pub async fn events_of(
     Ok(store::events_of(db.read(), order, before.unwrap_or(i64::MAX), limit).await?)
 }
 
-/// What stations of `site` are to know of these parcels. One that is not in the answer is none of theirs: it never was,
-/// went to another site, or has been over for long.
+/// What stations of `site` are to know of these parcels of theirs, by number. One that is not in the answer is none of
+/// theirs: it never was, went to another site, or has been over for long.
 pub async fn parcels_for_sync(
     connection: &mut crate::store::Connection,
     site: &SiteId,
     parcels: &[ParcelId],
 ) -> Result<Vec<Parcel>, OrderError> {
+    let here = |told| match told {
+        facts::Told::Here(parcel) => Some(*parcel),
+        facts::Told::Sibling(_) | facts::Told::Away(_) => None,
+    };
+    Ok(told_for_sync(connection, site, parcels).await?.into_values().filter_map(here).collect())
+}
+
+/// What stations of `site` may be told of these parcels, theirs and others.
+pub async fn told_for_sync(
+    connection: &mut crate::store::Connection,
+    site: &SiteId,
+    parcels: &[ParcelId],
+) -> Result<BTreeMap<ParcelId, facts::Told>, OrderError> {
     let wanted: BTreeSet<ParcelId> = parcels.iter().copied().collect();
     let orders = store::orders_of_parcels(connection, parcels).await?;
-    let mut found = Vec::with_capacity(parcels.len());
+    let mut found = BTreeMap::new();
     for order in store::by_ids(connection, &orders).await? {
-        let ours = order
-            .parcels
-            .iter()
-            .filter(|parcel| wanted.contains(&parcel.id) && parcel.site == *site && facts::is_told(parcel));
-        found.extend(ours.map(|parcel| facts::facts(&order, parcel)));
+        let asked = order.parcels.iter().filter(|parcel| wanted.contains(&parcel.id));
+        found.extend(asked.filter_map(|parcel| Some((parcel.id, facts::told_at(&order, parcel, site)?))));
     }
-    found.sort_by_key(|parcel| parcel.id);
     Ok(found)
 }
 
@@ -384,10 +394,12 @@ pub async fn retire_parcels(app: &App) -> Result<usize, OrderError> {
             return Ok(retired);
         }
         let mut tx = app.db.begin("orders.retire").await?;
-        store::take_off(&mut tx, &old.iter().map(|(_, parcel)| *parcel).collect::<Vec<_>>()).await?;
+        let parcels: Vec<ParcelId> = old.iter().map(|(_, parcel)| *parcel).collect();
+        store::take_off(&mut tx, &parcels).await?;
         for (site, parcel) in &old {
             changelog::mark_parcels(&mut tx, site, &[*parcel]).await?;
         }
+        changelog::mark_everywhere(&mut tx, &parcels).await?;
         tx.commit().await?;
         app.feed_wake.notify_one();
         retired += old.len();

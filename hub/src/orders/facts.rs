@@ -3,6 +3,7 @@
 use super::model::{Order, OrderParcel};
 use super::settle::{gifts_in, picked_of};
 use packline_protocol::amount::Amount;
+use packline_protocol::change::Elsewhere;
 use packline_protocol::code;
 use packline_protocol::facts::{CodeRole, Gift, LIST_MAX, Line, Parcel, ParcelCode, Part, Picked, Release};
 use packline_protocol::id::{ParcelId, SiteId};
@@ -10,6 +11,31 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Bytes of titles that one parcel carries; with more lines each gets less, so that a row never grows too long.
 const TITLES_MAX: usize = 12 * 1024;
+
+/// What stations of one site are told of a parcel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// They pack it: everything.
+    Here(Box<Parcel>),
+    /// Another site packs it, and they another parcel of its order: where it belongs.
+    Sibling(Elsewhere),
+    /// Another site packs it: where it belongs, if they knew it before.
+    Away(Elsewhere),
+}
+
+/// What stations of `site` are told of a parcel of this order; nothing once it is long over.
+pub fn told_at(order: &Order, parcel: &OrderParcel, site: &SiteId) -> Option<Told> {
+    if !is_told(parcel) {
+        return None;
+    }
+    if parcel.site == *site {
+        return Some(Told::Here(Box::new(facts(order, parcel))));
+    }
+    let codes = codes(order, parcel).into_iter().map(|code| code.text).collect();
+    let elsewhere = Elsewhere { parcel: parcel.id, site: parcel.site.clone(), codes };
+    let packs_some = order.parcels.iter().any(|other| other.site == *site && is_told(other));
+    Some(if packs_some { Told::Sibling(elsewhere) } else { Told::Away(elsewhere) })
+}
 
 /// The facts of a parcel of this order.
 pub fn facts(order: &Order, parcel: &OrderParcel) -> Parcel {
@@ -147,13 +173,30 @@ pub fn dirty(before: Option<&Order>, after: &Order) -> BTreeMap<SiteId, BTreeSet
     dirty
 }
 
+/// Parcels that went to another site, or that stations are told of no more: sites that do not pack them may know them.
+pub fn gone(before: &Order, after: &Order) -> Vec<ParcelId> {
+    let went = |old: &&OrderParcel| {
+        let new = after.parcels.iter().find(|new| new.id == old.id);
+        is_told(old) && new.is_none_or(|new| new.site != old.site || !is_told(new))
+    };
+    before.parcels.iter().filter(went).map(|parcel| parcel.id).collect()
+}
+
 /// What stations know of an order's parcels. That the same was told again later is no news.
-fn told(order: &Order) -> BTreeMap<(SiteId, ParcelId), Parcel> {
-    let told = order.parcels.iter().filter(|parcel| is_told(parcel));
-    told.map(|parcel| {
-        let mut facts = facts(order, parcel);
-        facts.changed_at = packline_protocol::time::Timestamp(0);
-        ((parcel.site.clone(), parcel.id), facts)
-    })
-    .collect()
+fn told(order: &Order) -> BTreeMap<(SiteId, ParcelId), Told> {
+    let sites: BTreeSet<&SiteId> =
+        order.parcels.iter().filter(|parcel| is_told(parcel)).map(|parcel| &parcel.site).collect();
+    let places = sites.into_iter().flat_map(|site| order.parcels.iter().map(move |parcel| (site, parcel)));
+    let told = places.filter_map(|(site, parcel)| Some(((site.clone(), parcel.id), told_at(order, parcel, site)?)));
+    told.map(|(place, told)| (place, timeless(told))).collect()
+}
+
+fn timeless(told: Told) -> Told {
+    match told {
+        Told::Here(mut parcel) => {
+            parcel.changed_at = packline_protocol::time::Timestamp(0);
+            Told::Here(parcel)
+        }
+        elsewhere => elsewhere,
+    }
 }

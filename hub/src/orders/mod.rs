@@ -10,7 +10,7 @@ mod claims;
 pub mod couriers;
 mod decide;
 pub mod doc;
-mod facts;
+pub(crate) mod facts;
 pub mod input;
 pub mod jobs;
 pub mod list;

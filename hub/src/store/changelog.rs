@@ -5,9 +5,14 @@
 //! for the feed, and a mark made while the feed looks is never lost.
 
 use super::{StoreError, Tx};
-use crate::{clock, rows};
+use crate::{clock, rows, statements};
 use packline_protocol::change::RowId;
 use packline_protocol::id::{ParcelId, SiteId};
+
+statements! {
+    /// Every site that has a change log.
+    SITES_WITH_LOG: All = "SELECT site FROM replica_site ORDER BY site";
+}
 
 rows! {
     /// Marks rows that may have changed.
@@ -19,6 +24,19 @@ rows! {
 pub async fn mark_parcels(tx: &mut Tx, site: &SiteId, parcels: &[ParcelId]) -> Result<(), StoreError> {
     let rows: Vec<RowId> = parcels.iter().copied().map(RowId::parcel).collect();
     mark_rows(tx, site, &rows).await
+}
+
+/// These parcels may have changed for any site: they went from one to another, or are over.
+pub async fn mark_everywhere(tx: &mut Tx, parcels: &[ParcelId]) -> Result<(), StoreError> {
+    if parcels.is_empty() {
+        return Ok(());
+    }
+    for row in SITES_WITH_LOG.all(tx.conn(), SITES_WITH_LOG.query()).await? {
+        let site: String = SITES_WITH_LOG.get(&row, 0)?;
+        let site = SiteId::parse(&site).map_err(|why| StoreError::row("SITES_WITH_LOG", why))?;
+        mark_parcels(tx, &site, parcels).await?;
+    }
+    Ok(())
 }
 
 /// These rows of `site` may have changed, come or gone.

@@ -9,6 +9,7 @@ pub fn statements() -> Vec<Statement> {
     let orders = orders::store::statements();
     let lists = [
         ids::STATEMENTS,
+        changelog::STATEMENTS,
         accounts::STATEMENTS,
         audit::STATEMENTS,
         contacts::STATEMENTS,

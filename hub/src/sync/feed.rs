@@ -13,7 +13,7 @@ use packline_protocol::downlink::{Delta, Fork, Head};
 use packline_protocol::id::{Epoch, SiteId};
 use packline_protocol::proof::Proof;
 use packline_protocol::time::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tracing::{error, info, warn};
 
 /// The most marks that one transaction folds: a compromise between the time that others wait and the cost per row.
@@ -140,7 +140,9 @@ impl Feed {
         };
         let more = dirty.len() == FOLD_MARKS_MAX;
         let rows: Vec<RowId> = dirty.iter().map(|dirty| dirty.row).collect();
-        let wanted = source::bodies(&mut tx, &self.site, &rows)
+        let lives = |dirty: &&store::Dirty| dirty.stored.as_ref().is_some_and(|stored| stored.body.is_some());
+        let known: BTreeSet<RowId> = dirty.iter().filter(lives).map(|dirty| dirty.row).collect();
+        let wanted = source::bodies(&mut tx, &self.site, &rows, &known)
             .await
             .map_err(|cause| FeedError::Source { site: self.site.clone(), cause })?;
         self.ok(store::clear_dirty(&mut tx, &self.site, last).await)?;
@@ -204,10 +206,10 @@ impl Feed {
         Ok(())
     }
 
-    /// Drops tombstones that are old or too many and raises the floor above them; says how many.
-    pub async fn compact(&mut self, now: Timestamp) -> Result<u64, FeedError> {
+    /// Drops tombstones that are older than `keep_ms` or too many and raises the floor above them; says how many.
+    pub async fn compact(&mut self, keep_ms: i64, now: Timestamp) -> Result<u64, FeedError> {
         let mut tx = self.begin("sync.compact").await?;
-        let before = now.plus_ms(-fold::TOMBSTONE_KEEP_MS);
+        let before = now.plus_ms(-keep_ms);
         let old = self.ok(store::gone_before(&mut tx, &self.site, before).await)?;
         let many = match fold::tombstones_to_keep(&self.log.place) {
             Some(keep) => self.ok(store::gone_but(&mut tx, &self.site, keep).await)?,

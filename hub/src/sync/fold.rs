@@ -182,8 +182,8 @@ pub fn standing(place: &Place, epoch: Epoch, seq: Seq) -> Standing {
     }
 }
 
-/// Tombstones are kept so long, in milliseconds: 14 days.
-pub const TOMBSTONE_KEEP_MS: i64 = 14 * 24 * 3_600_000;
+/// Tombstones are kept so long unless the hub is told otherwise, in milliseconds: 14 days.
+pub const TOMBSTONE_KEEP_MS: i64 = crate::config::LOG_KEEP_HOURS as i64 * 3_600_000;
 /// So many tombstones are always allowed, whatever the share of live rows.
 const TOMBSTONES_FREE: u64 = 1_000;
 

@@ -49,7 +49,8 @@ pub struct Leader {
     head_at: Moment,
     head_due: bool,
     renewed_at: Moment,
-    compacted_at: Moment,
+    /// `None` before the first time: a hub that is restarted often tidies up all the same.
+    compacted_at: Option<Moment>,
     verified_at: Moment,
     life_at: Option<Moment>,
 }
@@ -66,7 +67,7 @@ impl Leader {
             head_at: Moment(0),
             head_due: true,
             renewed_at: now,
-            compacted_at: now,
+            compacted_at: None,
             verified_at: now,
             life_at: None,
         }
@@ -111,9 +112,10 @@ impl Leader {
             }
         }
         let now = clock::moment();
-        if now.since_ms(self.compacted_at) >= COMPACT_EVERY_MS {
-            self.compacted_at = now;
-            self.head_due |= self.feed.compact(self.app.clock.now()).await? > 0;
+        if self.compacted_at.is_none_or(|at| now.since_ms(at) >= COMPACT_EVERY_MS) {
+            self.compacted_at = Some(now);
+            let keep_ms = i64::from(self.app.config.log_keep_hours) * 3_600_000;
+            self.head_due |= self.feed.compact(keep_ms, self.app.clock.now()).await? > 0;
         }
         if now.since_ms(self.verified_at) >= VERIFY_EVERY_MS {
             self.verified_at = now;

@@ -23,4 +23,4 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use store::{ROWS, STATEMENTS};
+pub(crate) use store::{ROWS, STATEMENTS, first_change_after};

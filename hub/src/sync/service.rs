@@ -278,7 +278,7 @@ pub async fn rebuild(app: &App) -> anyhow::Result<()> {
             }
         }
         feed.leave().await?;
-        println!("site `{site}`: looked at {marked} rows, corrected {changes}");
+        crate::say::say(format!("site `{site}`: looked at {marked} rows, corrected {changes}"))?;
     }
     Ok(())
 }

@@ -1,18 +1,25 @@
 //! What the rows of a site should say: parcels from the orders, rules and settings from the fleet.
 
+use crate::orders::facts::Told;
 use crate::store::{Db, Tx, changelog};
 use crate::{fleet, orders};
 use packline_protocol::change::{Row, RowId};
 use packline_protocol::id::{ParcelId, SiteId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Parcels marked per transaction.
 const MARK_ROWS: usize = 2_000;
 
-/// The bodies that these rows of `site` should have; `None` for a row that stations do not need.
-pub async fn bodies(tx: &mut Tx, site: &SiteId, rows: &[RowId]) -> Result<BTreeMap<RowId, Option<Vec<u8>>>, Failure> {
+/// The bodies that these rows of `site` should have; `None` for a row that stations do not need. `known` are those that
+/// stations have: a parcel that went to another site stays known as one that is packed there.
+pub async fn bodies(
+    tx: &mut Tx,
+    site: &SiteId,
+    rows: &[RowId],
+    known: &BTreeSet<RowId>,
+) -> Result<BTreeMap<RowId, Option<Vec<u8>>>, Failure> {
     let mut bodies: BTreeMap<RowId, Option<Vec<u8>>> = rows.iter().map(|row| (*row, None)).collect();
     let parcels: Vec<ParcelId> = bodies.keys().filter_map(|row| row.as_parcel()).collect();
     if parcels.len() < bodies.len() {
@@ -20,8 +27,14 @@ pub async fn bodies(tx: &mut Tx, site: &SiteId, rows: &[RowId]) -> Result<BTreeM
             bodies.entry(row).and_modify(|wanted| *wanted = Some(body));
         }
     }
-    for parcel in orders::actions::parcels_for_sync(tx.conn(), site, &parcels).await? {
-        bodies.insert(RowId::parcel(parcel.id), Some(Row::Parcel(Box::new(parcel)).encode()));
+    for (parcel, told) in orders::actions::told_for_sync(tx.conn(), site, &parcels).await? {
+        let row = RowId::parcel(parcel);
+        let body = match told {
+            Told::Here(parcel) => Row::Parcel(parcel).encode(),
+            Told::Away(_) if !known.contains(&row) => continue,
+            Told::Sibling(parcel) | Told::Away(parcel) => Row::Elsewhere(parcel).encode(),
+        };
+        bodies.insert(row, Some(body));
     }
     Ok(bodies)
 }

@@ -52,6 +52,8 @@ statements! {
     ANY_DIRTY: Walk = "SELECT row_id FROM replica_dirty WHERE site = $1 LIMIT 1";
     /// Rows by rising change number.
     ROWS_AFTER: Walk = "SELECT row_id, seq, body FROM replica_row WHERE site = $1 AND seq > $2 ORDER BY seq LIMIT $3";
+    /// When the oldest change after a position was made.
+    FIRST_AFTER: Walk = "SELECT updated_at FROM replica_row WHERE site = $1 AND seq > $2 ORDER BY seq LIMIT 1";
     /// The row after so many that changed after a position.
     ROW_BEYOND: Walk = "SELECT seq FROM replica_row WHERE site = $1 AND seq > $2 ORDER BY seq LIMIT 1 OFFSET $3";
     /// Live rows by rising row number.
@@ -75,6 +77,13 @@ rows! {
     /// Writes bucket hashes.
     PUT_BUCKETS [0, 3] = "INSERT INTO replica_bucket (site, bucket, hash) VALUES {rows} \
         ON CONFLICT (site, bucket) DO UPDATE SET hash = excluded.hash";
+}
+
+/// When the oldest change of `site` after `seq` was made, as far as the log still has it.
+pub async fn first_change_after(db: &AnyPool, site: &SiteId, seq: Seq) -> Result<Option<Timestamp>, StoreError> {
+    let query = FIRST_AFTER.query().bind(site.as_str()).bind(seq.0.cast_signed());
+    let row = FIRST_AFTER.find(db, query).await?;
+    row.map(|row| FIRST_AFTER.get(&row, 0).map(Timestamp)).transpose()
 }
 
 /// A mark, and the row it is about as the log has it.

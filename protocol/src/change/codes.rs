@@ -3,7 +3,7 @@
 //! A replica reads every row that arrives for its codes alone, and a snapshot has a million of them. So this reads the
 //! same bytes as [`super::Row::decode`] and refuses the same ones, but keeps only texts that lie in them.
 
-use super::{BODY_MAX, KIND_PARCEL, KIND_SHIFT, Row, RowError, RowId, SCHEMA_1, exact};
+use super::{BODY_MAX, KIND_PARCEL, KIND_SHIFT, Row, RowError, RowId, SCHEMA_1, SCHEMA_2, exact};
 use crate::amount::Amount;
 use crate::facts::{
     AddressState, Approval, CodeRole, GiftStatus, HoldState, OrderStatus, ParcelStatus, Part, RefundState,
@@ -15,10 +15,16 @@ use std::fmt;
 use std::marker::PhantomData;
 
 impl Row {
-    /// The codes of `row` when it is a parcel's and this program knows its schema; none otherwise.
+    /// The codes of `row` when it is a parcel's, here or elsewhere, and this program knows its schema; none otherwise.
     pub fn codes(row: RowId, body: &[u8]) -> Result<Vec<&str>, RowError> {
         if body.len() > BODY_MAX {
             return Err(RowError::TooLong { row, length: body.len() });
+        }
+        if let Some(content) = body.strip_prefix(&SCHEMA_2)
+            && row.as_parcel().is_some()
+        {
+            let (id, _, codes): (ParcelId, &str, Vec<&str>) = exact(row, content)?;
+            return if Some(id) == row.as_parcel() { Ok(codes) } else { Err(RowError::Misplaced { row, parcel: id }) };
         }
         let Some(content) = body.strip_prefix(&SCHEMA_1).filter(|_| row.0 >> KIND_SHIFT == KIND_PARCEL) else {
             return Ok(Vec::new());

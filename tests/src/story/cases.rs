@@ -106,6 +106,7 @@ pub fn all() -> Vec<Case> {
         case("a label printed twice", |o| o.labelled(TWICE), Waybill, &[R::Ambiguous]),
         case("its twin", |o| o.labelled(TWICE), Text("sf0009999999999"), &[R::Ambiguous]),
         case("a parcel of another site", |o| o.with("/site", "north"), Waybill, &[R::Unknown]),
+        case("another site packs this parcel of the order", packed_apart, Waybill, &[R::OtherSite]),
         case("a number that nobody knows", |o| o, Text("SF0009000000001"), &[R::Unknown]),
         case("nothing was read", |o| o, Text("NOREAD"), &[R::NoRead]),
         case("an article's code", |o| o, Text("]E02000000000015"), &[R::ItemCode]),
@@ -157,6 +158,14 @@ fn with_goods(order: Sample, sku: &str, pieces: u32) -> Sample {
     order.picked(&[("SKU-7", 2), ("GIFT-1", 1), (sku, pieces)])
 }
 
+/// The order has two parcels; the one that is scanned belongs to another site.
+fn packed_apart(order: Sample) -> Sample {
+    let (number, waybill) = (wms_no(order.number), order.waybill());
+    let theirs = json!({"number": number, "waybills": [waybill], "courier": "sf", "site": "north"});
+    let ours = json!({"number": format!("{number}-2"), "waybills": [format!("{waybill}2")], "courier": "sf"});
+    order.with("/parcels", json!([theirs, ours]))
+}
+
 fn address(order: Sample, street: &str) -> Sample {
     order.with("/buyer", json!({"name": "样品收件人", "phone": "00000000000", "address": street}))
 }
@@ -182,7 +191,6 @@ mod tests {
         R::RuleAsk,
         R::Stale,
         R::Burst,
-        R::OtherSite,
         R::StorageSlow,
         R::StorageFull,
         R::ReplicaUnreadable,

@@ -60,7 +60,7 @@ fn keys(key: &str) -> Vec<String> {
 /// The parcels under a code.
 fn found(replica: &Replica, key: &str) -> Vec<u64> {
     match replica.lookup(&keys(key)).unwrap().1 {
-        Lookup::None => Vec::new(),
+        Lookup::None | Lookup::Elsewhere { .. } => Vec::new(),
         Lookup::One(parcel) => vec![parcel.id.0],
         Lookup::Many(parcels) => parcels.iter().map(|parcel| parcel.0).collect(),
     }

@@ -3,6 +3,7 @@
 mod convergence;
 
 use super::actions::{self, ReleaseNoted};
+use super::facts::Told;
 use super::input::{AddressText, GiftInput, LineInput, OrderInput, ParcelInput, StockOutInput};
 use super::list::{Cursor, Filter};
 use super::model::{Effect, Order, Outcome};
@@ -74,6 +75,39 @@ async fn stored(app: &TestApp, origin_no: &str) -> Order {
 async fn told(app: &TestApp, at: &str, parcels: &[ParcelId]) -> Vec<packline_protocol::facts::Parcel> {
     let mut view = app.db.view("test").await.unwrap();
     actions::parcels_for_sync(view.conn(), &site(at), parcels).await.unwrap()
+}
+
+/// What a site may be told of these parcels, in short.
+async fn told_at(app: &TestApp, at: &str, parcels: &[ParcelId]) -> Vec<String> {
+    let mut view = app.db.view("test").await.unwrap();
+    let told = actions::told_for_sync(view.conn(), &site(at), parcels).await.unwrap();
+    let short = |told: Told| match told {
+        Told::Here(parcel) => format!("here {}", parcel.codes[0].text),
+        Told::Sibling(other) => format!("sibling at {}: {}", other.site, other.codes.join(" ")),
+        Told::Away(other) => format!("away at {}: {}", other.site, other.codes.join(" ")),
+    };
+    told.into_values().map(short).collect()
+}
+
+#[tokio::test]
+async fn a_site_is_told_where_the_other_parcels_of_its_orders_are_packed() {
+    for engine in ENGINES {
+        let app = TestApp::on(engine).await;
+        let apart = |north: &str, south: &str| {
+            about("A1", 10, |input| {
+                let at = |waybill: &str, at: &str| ParcelInput { site: Some(site(at)), ..parcel(waybill) };
+                input.status = Some(OrderStatus::Paid);
+                input.parcels = Some(vec![at("SF1", north), at("SF2", south)]);
+            })
+        };
+        take(&app, &[apart("north", "south")]).await;
+        let ids: Vec<ParcelId> = stored(&app, "A1").await.parcels.iter().map(|parcel| parcel.id).collect();
+        assert_eq!(dirty(&app).await.len(), 4, "{engine}: each site hears of both");
+        assert_eq!(told_at(&app, "north", &ids).await, ["here SF1", "sibling at south: SF2 A1"], "{engine}");
+        assert_eq!(told_at(&app, "south", &ids).await, ["sibling at north: SF1 A1", "here SF2"], "{engine}");
+        assert_eq!(told_at(&app, "east", &ids).await, ["away at north: SF1 A1", "away at south: SF2 A1"]);
+        assert_eq!(told(&app, "north", &ids).await.len(), 1, "only its own are its parcels");
+    }
 }
 
 async fn dirty(app: &TestApp) -> Vec<String> {

@@ -3,6 +3,9 @@
 use super::*;
 use crate::sync::fold::{Seen, Standing, TOMBSTONE_KEEP_MS, standing};
 
+/// After this time stations hear no more of what is over, in milliseconds.
+const LONG_OVER_MS: i64 = 14 * 24 * 3_600_000 + 10;
+
 #[tokio::test]
 async fn one_hub_leads_and_another_takes_over_when_the_lease_runs_out() {
     for engine in ENGINES {
@@ -86,14 +89,16 @@ async fn tombstones_go_when_they_are_old_and_a_replica_behind_them_takes_a_snaps
         let mut feed = lead(&app, "one").await;
         fold_all(&app, &mut feed).await;
         let (epoch, before) = (feed.log().place.epoch, feed.log().place.seq);
-        tell(&app, &(0..10).map(|number| moved(number, 5)).collect::<Vec<_>>()).await;
+        tell(&app, &(0..10).map(|number| over(number, 5)).collect::<Vec<_>>()).await;
+        app.clock.advance_ms(LONG_OVER_MS);
+        assert_eq!(orders::actions::retire_parcels(&app).await.unwrap(), 10);
         fold_all(&app, &mut feed).await;
         assert_eq!((feed.log().place.gone, feed.log().place.live), (10, 22));
-        assert_eq!(feed.compact(app.clock.now()).await.unwrap(), 0, "they are young and few");
+        assert_eq!(feed.compact(TOMBSTONE_KEEP_MS, app.clock.now()).await.unwrap(), 0, "they are young and few");
         app.clock.advance_ms(TOMBSTONE_KEEP_MS + 1);
-        tell(&app, &[moved(10, 6)]).await;
+        tell(&app, &[over(10, 6)]).await;
         fold_all(&app, &mut feed).await;
-        assert_eq!(feed.compact(app.clock.now()).await.unwrap(), 10, "{engine}");
+        assert_eq!(feed.compact(TOMBSTONE_KEEP_MS, app.clock.now()).await.unwrap(), 10, "{engine}");
         let place = feed.log().place.clone();
         assert_eq!((place.gone, place.floor), (1, Seq(before.0 + 10)));
         assert_eq!(range(&app, epoch, Seq(place.floor.0 - 1)).await, RangeAnswer::Snapshot);
@@ -148,5 +153,34 @@ async fn a_rebuild_looks_at_everything_again_and_begins_a_new_life() {
         assert_eq!(feed.log().place.live, before.place.live);
         assert_ne!(feed.log().place.epoch, before.place.epoch);
         assert!(feed.verify(app.clock.now()).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_parcel_that_went_to_another_site_stays_known_as_one_until_it_is_long_over() {
+    for engine in ENGINES {
+        let app = TestApp::on(engine).await;
+        tell(&app, &[order(1, 1), OrderInput { site: moved(2, 1).site, ..order(2, 1) }]).await;
+        let mut feed = lead(&app, "one").await;
+        fold_all(&app, &mut feed).await;
+        let before = feed.log().place.clone();
+        assert_eq!(before.live, 3, "{engine}: rules, settings, and the one parcel that was ever here");
+        tell(&app, &[moved(1, 5), refund(2, 5)]).await;
+        let deltas = fold_all(&app, &mut feed).await;
+        let change = &deltas[0].changes[0];
+        let row = Row::decode(change.row, change.body.as_ref().unwrap()).unwrap();
+        let Row::Elsewhere(elsewhere) = row else { panic!("{row:?}") };
+        assert_eq!((elsewhere.site.as_str(), elsewhere.codes[0].as_str()), ("east", "SF000000000001"), "{engine}");
+        assert_eq!((deltas.len(), feed.log().place.live), (1, 3));
+        // What was changed after a position tells how old a replica at that position is.
+        let site = site();
+        let since = |seq| store::first_change_after(app.db.read(), &site, seq);
+        assert_eq!(since(before.seq).await.unwrap(), Some(app.clock.now()), "{engine}");
+        assert_eq!(since(feed.log().place.seq).await.unwrap(), None, "{engine}");
+        tell(&app, &[over(1, 6)]).await;
+        app.clock.advance_ms(LONG_OVER_MS);
+        orders::actions::retire_parcels(&app).await.unwrap();
+        let deltas = fold_all(&app, &mut feed).await;
+        assert_eq!(deltas.last().unwrap().changes[0].body, None, "{engine}: nobody looks for it any more");
     }
 }

@@ -10,6 +10,7 @@ use super::snapshot::Snapshots;
 use super::store;
 use crate::actor::Actor;
 use crate::fleet;
+use crate::orders;
 use crate::orders::actions::receive;
 use crate::orders::input::{LineInput, OrderInput, ParcelInput};
 use crate::store::testing::{ENGINES, START, TestApp};
@@ -53,6 +54,11 @@ fn refund(number: u64, at: i64) -> OrderInput {
 /// The order's parcel now ships from elsewhere, so that the site's stations lose it.
 fn moved(number: u64, at: i64) -> OrderInput {
     OrderInput { site: Some(SiteId::parse("east").unwrap()), ..refund(number, at) }
+}
+
+/// The order is completed: nothing more is to be done with its parcel.
+fn over(number: u64, at: i64) -> OrderInput {
+    OrderInput { status: Some(OrderStatus::Completed), refund: None, ..refund(number, at) }
 }
 
 async fn tell(app: &TestApp, inputs: &[OrderInput]) {
