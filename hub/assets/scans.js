@@ -21,6 +21,7 @@ function draw(scan) {
   part("station").textContent = scan.station;
   part("scanner").textContent = scan.scanner;
   part("reason").textContent = zh ? scan.reason_zh : scan.reason_en;
+  part("age").textContent = zh ? scan.age_zh : scan.age_en;
   part("repeat").textContent = scan.repeat ? table.dataset.repeat : "";
   const outcome = part("outcome");
   outcome.className = `mark ${scan.tone}`;

@@ -142,12 +142,17 @@ CREATE TABLE scan_record (
     order_id BIGINT,
     is_repeat BIGINT NOT NULL,
     refused TEXT,
+    -- How old the facts were that the answer rested on, in milliseconds.
+    age_ms BIGINT,
     link BYTEA NOT NULL,
     body BYTEA NOT NULL
 );
 CREATE UNIQUE INDEX scan_record_once ON scan_record (station, station_epoch, seq);
 CREATE INDEX scan_record_of_parcel ON scan_record (parcel, id) WHERE parcel IS NOT NULL;
 CREATE INDEX scan_record_of_station ON scan_record (station, id);
+-- Most answers are releases, which need no index to be found; the few others do.
+CREATE INDEX scan_record_held ON scan_record (outcome, id) WHERE outcome <> 'release';
+CREATE INDEX scan_record_held_of_station ON scan_record (station, outcome, id) WHERE outcome <> 'release';
 
 -- Releases that do not fit together.
 CREATE TABLE scan_conflict (

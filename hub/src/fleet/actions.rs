@@ -2,8 +2,8 @@
 
 use super::decide::{self, Enrolment};
 use super::model::{
-    AlarmView, CLAIM_TTL_MS, Claim, Digest, FleetError, Invitation, Keys, ScannerView, Site, Station, StationState,
-    StationStatus, StationView,
+    AlarmView, CLAIM_TTL_MS, Claim, DataAge, Digest, FleetError, Invitation, Keys, ScannerView, Site, Station,
+    StationState, StationStatus, StationView,
 };
 use super::store;
 use crate::app::App;
@@ -12,6 +12,7 @@ use crate::broker::{Secret, SecretHash, StationCredential};
 use crate::clock;
 use crate::keys::{from_hex, to_hex};
 use crate::store::{Db, StoreError, Tx, changelog};
+use crate::sync;
 use packline_protocol::change::{BODY_MAX, Row, RowId, SiteSettings};
 use packline_protocol::envelope::Opener;
 use packline_protocol::id::{Revision, SiteId, StationId};
@@ -205,15 +206,36 @@ pub async fn views(app: &App) -> Result<Vec<StationView>, FleetError> {
     recalled.map_err(|cause| FleetError::Store { what: "list stations", cause })?;
     let states = app.fleet.states();
     let now = app.clock.now();
-    let view = |station: Station| {
+    let mut views = Vec::with_capacity(stations.len());
+    for station in stations {
         let state = states.get(&station.station).cloned();
         let digest = state.as_ref().map_or(Digest::Unknown, |state| app.fleet.digest(&station.site, state));
-        view(station, state, digest, now)
-    };
-    Ok(stations.into_iter().map(view).collect())
+        let data = data_age(app, &station.site, state.as_ref(), digest).await?;
+        views.push(view(station, state, (digest, data), now));
+    }
+    Ok(views)
 }
 
-fn view(station: Station, state: Option<StationState>, digest: Digest, now: Timestamp) -> StationView {
+async fn data_age(
+    app: &App,
+    site: &SiteId,
+    state: Option<&StationState>,
+    digest: Digest,
+) -> Result<DataAge, FleetError> {
+    let missing = match (state, digest) {
+        (Some(state), Digest::Behind { .. }) => sync::first_change_after(app.db.read(), site, state.replica.seq).await,
+        _ => Ok(None),
+    };
+    let missing = missing.map_err(|cause| FleetError::Store { what: "look up the age of a replica", cause })?;
+    Ok(decide::data_age(digest, missing))
+}
+
+fn view(
+    station: Station,
+    state: Option<StationState>,
+    (digest, data): (Digest, DataAge),
+    now: Timestamp,
+) -> StationView {
     let own = state.iter().flat_map(|state| &state.alarms);
     let alarms = own.chain(state.iter().flat_map(|state| &state.found));
     let alarm = |alarm: &Alarm| AlarmView { key: alarm.key.clone(), text: alarm.text.clone() };
@@ -234,6 +256,7 @@ fn view(station: Station, state: Option<StationState>, digest: Digest, now: Time
         replica_epoch: known.map(|state| state.replica.epoch),
         replica_rows: known.map(|state| state.replica.rows),
         digest,
+        data,
         revision: known.map(|state| state.revision),
         backlog: known.map(|state| state.backlog),
         journal_percent: known.map(|state| state.journal_percent),

@@ -3,6 +3,7 @@
 use super::actions;
 use crate::app::App;
 use crate::broker::mosquitto::{self, HubAccount, PasswordHash};
+use crate::say::say;
 use anyhow::Context as _;
 use clap::Subcommand;
 use packline_protocol::id::{SiteId, StationId};
@@ -49,12 +50,12 @@ impl StationCommand {
         match self {
             StationCommand::Add { site, station } => {
                 let invitation = actions::invite(&app.db, &site, &station, app.clock.now()).await?;
-                println!("{}", invitation.token);
+                say(&invitation.token)?;
             }
             StationCommand::List => list(app).await?,
             StationCommand::Revoke { station } => {
                 actions::revoke(&app.db, &station, app.clock.now()).await?;
-                println!("station `{station}` is shut out");
+                say(format!("station `{station}` is shut out"))?;
             }
             StationCommand::ExportMosquitto { folder, hub_user, hub_password_file } => {
                 export(app, &folder, hub_user, &hub_password_file).await?;
@@ -66,7 +67,7 @@ impl StationCommand {
 
 async fn list(app: &App) -> anyhow::Result<()> {
     for station in actions::stations(&app.db).await? {
-        println!("{}\t{}\t{}", station.site, station.station, station.status.word());
+        say(format!("{}\t{}\t{}", station.site, station.station, station.status.word()))?;
     }
     Ok(())
 }
@@ -79,8 +80,8 @@ async fn export(app: &App, folder: &Path, hub_user: String, hub_password_file: &
     fs::create_dir_all(folder).with_context(|| format!("failed to make the folder `{}`", folder.display()))?;
     write(&folder.join("passwords"), &mosquitto::password_file(&hubs, &stations))?;
     write(&folder.join("access"), &mosquitto::acl_file(&hubs, &stations))?;
-    println!("wrote `passwords` and `access` for {} stations; reload Mosquitto to use them", stations.len());
-    Ok(())
+    let done = format!("wrote `passwords` and `access` for {} stations; reload Mosquitto to use them", stations.len());
+    Ok(say(done)?)
 }
 
 /// Written aside and moved into place, readable by its owner only.

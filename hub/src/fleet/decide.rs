@@ -1,6 +1,6 @@
 //! Who may enrol, and what births, reports and deaths mean. Nothing here looks anything up.
 
-use super::model::{Claim, Digest, FleetError, Keys, SILENT_AFTER_MS, StationState};
+use super::model::{Claim, DataAge, Digest, FleetError, Keys, SILENT_AFTER_MS, StationState};
 use packline_protocol::id::{Epoch, Revision, Seq};
 use packline_protocol::proof::Root;
 use packline_protocol::time::Timestamp;
@@ -109,6 +109,16 @@ pub fn digest(replica: &ReplicaState, known: &Known) -> Digest {
     }
 }
 
+/// How old what a replica says is. `first_missing` is when the oldest change after its position was made, as far as
+/// the log still has that change; a row that changed twice since counts at its later time.
+pub fn data_age(digest: Digest, first_missing: Option<Timestamp>) -> DataAge {
+    match (digest, first_missing) {
+        (Digest::Equal, _) => DataAge::UpToDate,
+        (Digest::Behind { .. }, Some(since)) => DataAge::Behind { since },
+        _ => DataAge::Unknown,
+    }
+}
+
 fn cut(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(TEXT_MAX).collect()
 }
@@ -205,6 +215,21 @@ mod tests {
         let state = born(&hello(2), NOW);
         assert!(is_online(&state, NOW.plus_ms(SILENT_AFTER_MS - 1)));
         assert!(!is_online(&state, NOW.plus_ms(SILENT_AFTER_MS)));
+    }
+
+    #[test]
+    fn the_age_of_a_replica_is_that_of_the_oldest_change_it_lacks() {
+        let behind = Digest::Behind { changes: 3, proven: true };
+        for (digest, first_missing, expected) in [
+            (Digest::Equal, None, DataAge::UpToDate),
+            (behind, Some(NOW), DataAge::Behind { since: NOW }),
+            (behind, None, DataAge::Unknown),
+            (Digest::Different, Some(NOW), DataAge::Unknown),
+            (Digest::OtherLife, Some(NOW), DataAge::Unknown),
+            (Digest::Unknown, None, DataAge::Unknown),
+        ] {
+            assert_eq!(data_age(digest, first_missing), expected, "{digest:?}");
+        }
     }
 
     #[test]

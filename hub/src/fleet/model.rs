@@ -174,6 +174,22 @@ pub enum Digest {
     OtherLife,
 }
 
+/// How old what a station judges by is, as the hub sees it: its last reported position against the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case", tag = "is")]
+pub enum DataAge {
+    /// Nobody can say: it never reported, or follows another life of the log.
+    Unknown,
+    /// It has every change.
+    UpToDate,
+    /// It lacks changes.
+    Behind {
+        /// When the oldest of them was made, in milliseconds since 1970.
+        #[schema(value_type = i64)]
+        since: Timestamp,
+    },
+}
+
 /// A station as APIs and pages show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct StationView {
@@ -206,6 +222,8 @@ pub struct StationView {
     pub replica_rows: Option<u64>,
     /// How its replica compares with the hub's log.
     pub digest: Digest,
+    /// How old what it judges by is.
+    pub data: DataAge,
     /// The rule set it judges by.
     #[schema(value_type = Option<u64>)]
     pub revision: Option<Revision>,

@@ -1,7 +1,7 @@
 //! Stations as a page: how each does, and inviting and revoking them.
 
 use super::actions;
-use super::model::{Digest, StationStatus, StationView};
+use super::model::{DataAge, Digest, StationStatus, StationView};
 use crate::accounts::rights::Right;
 use crate::app::App;
 use crate::error::{Error, Kind, Result};
@@ -142,7 +142,11 @@ fn card(view: &StationView, now: Timestamp, language: Language) -> Card {
     let replica = view.replica_seq.map(|seq| format!("{seq} · {} {}", number(view.replica_rows), t.rows));
     let facts = vec![
         (t.site, view.site.to_string()),
-        (t.link, seen.map_or_else(|| t.never_seen.to_owned(), |ms| age(Some(ms), language))),
+        (
+            language.pick("最近消息", "Last heard"),
+            seen.map_or_else(|| t.never_seen.to_owned(), |ms| age(Some(ms), language)),
+        ),
+        (language.pick("数据龄", "Data age"), data_age(view.data, now, language)),
         (t.replica, replica.unwrap_or_else(|| "–".to_owned())),
         (t.rules, number(view.revision.map(|revision| revision.0))),
         (t.backlog, number(view.backlog)),
@@ -156,6 +160,15 @@ fn card(view: &StationView, now: Timestamp, language: Language) -> Card {
         facts,
         alarms: view.alarms.iter().map(|alarm| format!("{}: {}", alarm.key, alarm.text)).collect(),
         revocable: view.status != StationStatus::Revoked,
+    }
+}
+
+/// Not when the station was heard, but how old what it judges by is.
+fn data_age(data: DataAge, now: Timestamp, language: Language) -> String {
+    match data {
+        DataAge::Unknown => "–".to_owned(),
+        DataAge::UpToDate => language.pick("最新", "up to date").to_owned(),
+        DataAge::Behind { since } => age(Some(u64::try_from(now.since_ms(since)).unwrap_or(0)), language),
     }
 }
 

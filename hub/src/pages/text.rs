@@ -180,6 +180,9 @@ texts! {
     went_wrong = "出了问题", "Something went wrong";
     back = "返回", "Back";
     outcome = "结果", "Outcome";
+    data_age = "数据龄", "Data age";
+    older_scans = "更早的扫描", "Older scans";
+    newest_scans = "回到最新", "Back to the newest";
     release = "放行", "Release";
     ask = "确认", "Ask";
     stop = "拦截", "Stop";

@@ -15,6 +15,7 @@ use packline_protocol::record::{ChainLink, Event, ScanRecord};
 use packline_protocol::rules::{Position as ReplicaPosition, RuleSet};
 use packline_protocol::time::Timestamp;
 use packline_protocol::uplink::{Batch, Hello, Hint};
+use packline_protocol::verdict::Outcome;
 use std::collections::{BTreeMap, BTreeSet};
 use tracing::warn;
 
@@ -189,6 +190,7 @@ fn listed(id: i64, arrived: &Arrived, entry: &Entry, now: Timestamp) -> ScanRow 
         parcel: None,
         order: None,
         repeat: false,
+        age_ms: None,
         refused: entry.record.as_ref().err().map(ToString::to_string),
     };
     if let Ok(record) = &entry.record {
@@ -208,6 +210,8 @@ fn describe(row: &mut ScanRow, record: &ScanRecord) {
             // Text in the database has no zero character; the record's bytes keep it.
             row.code = judged.code.replace('\0', "");
             row.scanner = Some(judged.scanner.clone());
+            // What no database can count is as good as not known.
+            row.age_ms = judged.verdict.age_ms.filter(|age| i64::try_from(*age).is_ok());
             (row.parcel, row.order, row.repeat) = (judged.verdict.parcel, judged.order, judged.verdict.repeat);
         }
         Event::Acknowledged(acknowledged) => {
@@ -453,6 +457,36 @@ pub async fn recent(db: &Db, of: &Of, before: Option<i64>, limit: usize) -> Resu
         Of::All => store::recent(db.read(), before, limit).await,
         Of::Station(station) => store::recent_of_station(db.read(), station, before, limit).await,
         Of::Parcel(parcel) => store::recent_of_parcel(db.read(), *parcel, before, limit).await,
+    };
+    found.map_err(|cause| ScansError::Store { what: "list scan records", cause })
+}
+
+/// Up to `limit` records below number `before`, the newest first; of one station and with one answer where given.
+pub async fn matching(
+    db: &Db,
+    station: Option<StationId>,
+    outcome: Option<Outcome>,
+    before: Option<i64>,
+    limit: usize,
+) -> Result<Vec<ScanRow>, ScansError> {
+    match (station, outcome) {
+        (station, Some(outcome)) => recent_with(db, station.as_ref(), outcome, before, limit).await,
+        (Some(station), None) => recent(db, &Of::Station(station), before, limit).await,
+        (None, None) => recent(db, &Of::All, before, limit).await,
+    }
+}
+
+async fn recent_with(
+    db: &Db,
+    station: Option<&StationId>,
+    outcome: Outcome,
+    before: Option<i64>,
+    limit: usize,
+) -> Result<Vec<ScanRow>, ScansError> {
+    let (before, limit) = (before.unwrap_or(i64::MAX), page(limit));
+    let found = match station {
+        None => store::recent_with(db.read(), outcome, before, limit).await,
+        Some(station) => store::recent_with_of_station(db.read(), station, outcome, before, limit).await,
     };
     found.map_err(|cause| ScansError::Store { what: "list scan records", cause })
 }

@@ -7,6 +7,7 @@ use crate::error::{Error, Problem, Result};
 use axum::Json;
 use axum::extract::{Query, State};
 use packline_protocol::id::{ParcelId, StationId};
+use packline_protocol::verdict::Outcome;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -19,6 +20,8 @@ pub struct ScanQuery {
     station: Option<String>,
     /// Only about this parcel, by the hub's number.
     parcel: Option<u64>,
+    /// Only answers of this kind: `release`, `ask` or `stop`. Not together with `parcel`.
+    outcome: Option<String>,
     /// Where the page begins: `next` of the page before.
     cursor: Option<i64>,
     /// Records on a page, 1 to 500; 50 unless given.
@@ -40,14 +43,18 @@ pub struct ScanPage {
 #[utoipa::path(get, path = "/api/v1/scans", tag = "scans", params(ScanQuery),
     responses((status = 200, body = ScanPage), (status = 422, body = Problem)))]
 pub async fn list(State(app): State<App>, Query(query): Query<ScanQuery>) -> Result<Json<ScanPage>> {
-    let of = match (&query.station, query.parcel) {
-        (None, None) => Of::All,
-        (Some(name), None) => Of::Station(StationId::parse(name).map_err(|error| Error::invalid(error.to_string()))?),
-        (None, Some(parcel)) => Of::Parcel(ParcelId(parcel)),
-        (Some(_), Some(_)) => return Err(Error::invalid("station and parcel are both given; give one of them")),
-    };
+    let station = query.station.as_deref().map(StationId::parse).transpose();
+    let station = station.map_err(|error| Error::invalid(error.to_string()))?;
+    let outcome = outcome_of(query.outcome.as_deref().unwrap_or_default())?;
     let limit = page_size(query.limit)?;
-    let items = actions::recent(&app.db, &of, query.cursor, limit).await?;
+    let items = match (station, query.parcel, outcome) {
+        (Some(_), Some(_), _) => return Err(Error::invalid("station and parcel are both given; give one of them")),
+        (_, Some(_), Some(_)) => return Err(Error::invalid("outcome and parcel are both given; give one of them")),
+        (None, Some(parcel), None) => {
+            actions::recent(&app.db, &Of::Parcel(ParcelId(parcel)), query.cursor, limit).await?
+        }
+        (station, None, outcome) => actions::matching(&app.db, station, outcome, query.cursor, limit).await?,
+    };
     let next = items.last().filter(|_| items.len() == limit).map(|row| row.id);
     Ok(Json(ScanPage { items, next }))
 }
@@ -84,6 +91,17 @@ pub async fn conflicts(State(app): State<App>, Query(query): Query<ConflictQuery
     let items = actions::conflicts(&app.db, query.parcel.map(ParcelId), query.cursor, limit).await?;
     let next = items.last().filter(|_| items.len() == limit).map(|conflict| conflict.id);
     Ok(Json(ConflictPage { items, next }))
+}
+
+/// The outcome of this word; none for an empty one.
+pub fn outcome_of(word: &str) -> Result<Option<Outcome>> {
+    match word {
+        "" => Ok(None),
+        "release" => Ok(Some(Outcome::Release)),
+        "ask" => Ok(Some(Outcome::Ask)),
+        "stop" => Ok(Some(Outcome::Stop)),
+        other => Err(Error::invalid(format!("outcome is `{other}`; give release, ask or stop"))),
+    }
 }
 
 fn page_size(limit: Option<usize>) -> Result<usize> {

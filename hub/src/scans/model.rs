@@ -102,6 +102,9 @@ pub struct ScanRow {
     pub order: Option<OrderId>,
     /// A second look at the same parcel with the same answer.
     pub repeat: bool,
+    /// How old the facts were that the answer rested on, in milliseconds; none when the station did not know, and for
+    /// what is no judged scan.
+    pub age_ms: Option<u64>,
     /// Why the hub could not use it, if so.
     pub refused: Option<String>,
 }

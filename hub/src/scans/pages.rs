@@ -1,6 +1,7 @@
 //! Live scans as a page, and as events for pages that are open.
 
-use super::actions::{self, Of};
+use super::actions;
+use super::api::outcome_of;
 use super::model::{Conflict, ConflictKind, ScanKind, ScanRow};
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -8,12 +9,12 @@ use crate::pages::mark::{Mark, Show as _};
 use crate::pages::render;
 use crate::pages::shell::Shell;
 use crate::pages::text::{Language, Text};
-use crate::pages::time::{clock_time, maybe_time};
+use crate::pages::time::{age, clock_time, maybe_time};
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Html;
 use packline_protocol::id::StationId;
-use packline_protocol::verdict::{Outcome, ReasonCode};
+use packline_protocol::verdict::ReasonCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -28,6 +29,8 @@ const CONFLICTS_SHOWN: usize = 20;
 pub struct Filter {
     station: String,
     outcome: String,
+    /// Records before this one: a page that is not the newest.
+    before: Option<i64>,
 }
 
 #[derive(Template)]
@@ -40,6 +43,7 @@ struct ScansPage<'a> {
     scans: Vec<ScanLine>,
     blank: ScanLine,
     conflicts: Vec<ConflictLine>,
+    next: Option<String>,
 }
 
 /// A scan as one row.
@@ -53,6 +57,7 @@ pub struct ScanLine {
     pub(crate) outcome: Mark,
     pub(crate) reason: String,
     pub(crate) repeat: bool,
+    pub(crate) age: String,
 }
 
 struct ConflictLine {
@@ -64,14 +69,12 @@ struct ConflictLine {
 
 /// The page.
 pub async fn page(State(app): State<App>, shell: Shell, Query(filter): Query<Filter>) -> Result<Html<String>> {
-    let of = match filter.station.as_str() {
-        "" => Of::All,
-        name => Of::Station(StationId::parse(name).map_err(|error| Error::invalid(error.to_string()))?),
-    };
+    let station = Some(filter.station.trim()).filter(|name| !name.is_empty()).map(StationId::parse).transpose();
+    let station = station.map_err(|error| Error::invalid(error.to_string()))?;
     let outcome = outcome_of(&filter.outcome)?;
-    let rows = actions::recent(&app.db, &of, None, SHOWN).await?;
+    let rows = actions::matching(&app.db, station, outcome, filter.before, SHOWN).await?;
     let language = shell.language;
-    let wanted = rows.iter().filter(|row| outcome.is_none() || row.outcome == outcome);
+    let last = rows.last().filter(|_| rows.len() == SHOWN);
     let found = actions::conflicts(&app.db, None, None, CONFLICTS_SHOWN).await?;
     let t = shell.text();
     render(&ScansPage {
@@ -79,20 +82,16 @@ pub async fn page(State(app): State<App>, shell: Shell, Query(filter): Query<Fil
         t,
         filter: &filter,
         outcomes: [("release", t.release), ("ask", t.ask), ("stop", t.stop)],
-        scans: wanted.map(|row| line(row, language)).collect(),
+        scans: rows.iter().map(|row| line(row, language)).collect(),
         blank: blank(),
         conflicts: found.iter().map(|conflict| conflict_line(conflict, language)).collect(),
+        next: last.map(|row| page_after(&filter, row.id)),
     })
 }
 
-fn outcome_of(word: &str) -> Result<Option<Outcome>> {
-    match word {
-        "" => Ok(None),
-        "release" => Ok(Some(Outcome::Release)),
-        "ask" => Ok(Some(Outcome::Ask)),
-        "stop" => Ok(Some(Outcome::Stop)),
-        other => Err(Error::invalid(format!("outcome is `{other}`; give release, ask or stop"))),
-    }
+/// Where the page after this record is. Names of stations and outcomes need no escaping.
+fn page_after(filter: &Filter, id: i64) -> String {
+    format!("/scans?station={}&outcome={}&before={id}", filter.station.trim(), filter.outcome)
 }
 
 /// A scan as a row in this language.
@@ -107,6 +106,7 @@ pub fn line(row: &ScanRow, language: Language) -> ScanLine {
         outcome: outcome_mark(row, language),
         reason: reason(row, language),
         repeat: row.repeat,
+        age: row.age_ms.map_or_else(String::new, |ms| age(Some(ms), language)),
     }
 }
 
@@ -117,6 +117,7 @@ pub fn live(row: &ScanRow) -> Value {
         "key": zh.key, "at": zh.at, "station": zh.station, "scanner": zh.scanner, "code": zh.code, "order": zh.order,
         "repeat": zh.repeat, "outcome": row.outcome, "tone": zh.outcome.tone,
         "outcome_zh": zh.outcome.word, "outcome_en": en.outcome.word, "reason_zh": zh.reason, "reason_en": en.reason,
+        "age_zh": zh.age, "age_en": en.age,
     })
 }
 
@@ -172,5 +173,6 @@ fn blank() -> ScanLine {
         outcome: Mark::new("plain", ""),
         reason: String::new(),
         repeat: false,
+        age: String::new(),
     }
 }

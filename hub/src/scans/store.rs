@@ -17,7 +17,7 @@ macro_rules! listed {
     ($rest:literal) => {
         concat!(
             "SELECT id, station, station_epoch, seq, site, received_at, wall, wall_trusted, kind, outcome, reason, ",
-            "code, scanner, parcel, order_id, is_repeat, refused FROM scan_record ",
+            "code, scanner, parcel, order_id, is_repeat, refused, age_ms FROM scan_record ",
             $rest
         )
     };
@@ -48,6 +48,17 @@ statements! {
     RECENT_OF_STATION: Walk = listed!("WHERE station = $1 AND id < $2 ORDER BY id DESC LIMIT $3");
     /// The newest records of a parcel below a number.
     RECENT_OF_PARCEL: Walk = listed!("WHERE parcel = $1 AND id < $2 ORDER BY id DESC LIMIT $3");
+    /// The newest releases below a number: most records are.
+    RELEASES: Walk = listed!("WHERE outcome = 'release' AND id < $1 ORDER BY id DESC LIMIT $2");
+    /// The newest releases of a station below a number.
+    RELEASES_OF_STATION: Walk =
+        listed!("WHERE outcome = 'release' AND station = $1 AND id < $2 ORDER BY id DESC LIMIT $3");
+    /// The newest stops or asks below a number: few records are, and an index has them alone.
+    HELD: Walk = listed!("WHERE outcome <> 'release' AND outcome = $1 AND id < $2 ORDER BY id DESC LIMIT $3");
+    /// The newest stops or asks of a station below a number.
+    HELD_OF_STATION: Walk = listed!(
+        "WHERE outcome <> 'release' AND station = $1 AND outcome = $2 AND id < $3 ORDER BY id DESC LIMIT $4"
+    );
     /// The bytes of one record.
     FIND_BODY = "SELECT body FROM scan_record WHERE id = $1";
     /// The newest conflicts below a number.
@@ -71,8 +82,8 @@ rows! {
         upto = excluded.upto, link = excluded.link, last_at = excluded.last_at \
         WHERE ingest_position.upto < excluded.upto";
     /// Keeps records.
-    ADD_RECORDS [0, 19] = "INSERT INTO scan_record (id, station, station_epoch, seq, site, received_at, wall, \
-        wall_trusted, kind, outcome, reason, code, scanner, parcel, order_id, is_repeat, refused, link, body) \
+    ADD_RECORDS [0, 20] = "INSERT INTO scan_record (id, station, station_epoch, seq, site, received_at, wall, \
+        wall_trusted, kind, outcome, reason, code, scanner, parcel, order_id, is_repeat, refused, age_ms, link, body) \
         VALUES {rows}";
     /// Keeps conflicts.
     ADD_CONFLICTS [0, 18] = "INSERT INTO scan_conflict (id, kind, site, parcel, order_id, found_at, station, \
@@ -192,6 +203,7 @@ pub async fn add_records(tx: &mut Tx, records: &[NewRecord]) -> Result<(), Store
                 .bind(row.order.map(|order| order.0.cast_signed()))
                 .bind(i64::from(row.repeat))
                 .bind(row.refused.clone())
+                .bind(row.age_ms.map(u64::cast_signed))
                 .bind(entry.link.0.to_vec())
                 .bind(entry.body.clone())
         })
@@ -253,6 +265,33 @@ pub async fn recent_of_station(
 ) -> Result<Vec<ScanRow>, StoreError> {
     let query = RECENT_OF_STATION.query().bind(station.as_str()).bind(before).bind(limit);
     RECENT_OF_STATION.all(db, query).await?.iter().map(|row| scan_row(RECENT_OF_STATION, row)).collect()
+}
+
+/// Up to `limit` answers of this kind below `before`, the newest first.
+pub async fn recent_with(db: &AnyPool, outcome: Outcome, before: i64, limit: i64) -> Result<Vec<ScanRow>, StoreError> {
+    let (of, query) = match outcome {
+        Outcome::Release => (RELEASES, RELEASES.query()),
+        Outcome::Ask | Outcome::Stop => (HELD, HELD.query().bind(outcome_word(outcome))),
+    };
+    of.all(db, query.bind(before).bind(limit)).await?.iter().map(|row| scan_row(of, row)).collect()
+}
+
+/// Up to `limit` answers of this kind of `station` below `before`, the newest first.
+pub async fn recent_with_of_station(
+    db: &AnyPool,
+    station: &StationId,
+    outcome: Outcome,
+    before: i64,
+    limit: i64,
+) -> Result<Vec<ScanRow>, StoreError> {
+    let station = station.as_str();
+    let (of, query) = match outcome {
+        Outcome::Release => (RELEASES_OF_STATION, RELEASES_OF_STATION.query().bind(station)),
+        Outcome::Ask | Outcome::Stop => {
+            (HELD_OF_STATION, HELD_OF_STATION.query().bind(station).bind(outcome_word(outcome)))
+        }
+    };
+    of.all(db, query.bind(before).bind(limit)).await?.iter().map(|row| scan_row(of, row)).collect()
 }
 
 /// Up to `limit` records of `parcel` below `before`, the newest first.
@@ -322,6 +361,7 @@ fn scan_row(statement: Statement, row: &AnyRow) -> Result<ScanRow, StoreError> {
         order: number(14)?.map(OrderId),
         repeat: statement.get::<i64>(row, 15)? != 0,
         refused: statement.get(row, 16)?,
+        age_ms: number(17)?,
     })
 }
 

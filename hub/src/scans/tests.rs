@@ -395,3 +395,43 @@ fn that_a_parcel_left_after_its_release_is_no_objection_to_it() {
         assert_eq!(late.len(), expected, "{code:?} at {fact_at}");
     }
 }
+
+#[tokio::test]
+async fn the_few_stops_among_many_releases_are_found_page_by_page() {
+    for engine in ENGINES {
+        let app = TestApp::on(engine).await;
+        let mut stations = [Station::new("pack-1"), Station::new("pack-2")];
+        for station in &mut stations {
+            for number in 1..=60 {
+                let outcome = match number % 20 {
+                    0 => Outcome::Stop,
+                    10 => Outcome::Ask,
+                    _ => Outcome::Release,
+                };
+                station.judge(number, outcome, None);
+            }
+            take(&app, &[station.send(1, 60)]).await;
+        }
+        for (station, outcome, expected) in [
+            (None, Some(Outcome::Stop), 6),
+            (None, Some(Outcome::Ask), 6),
+            (None, Some(Outcome::Release), 108),
+            (None, None, 120),
+            (Some(stations[1].id()), Some(Outcome::Stop), 3),
+            (Some(stations[1].id()), Some(Outcome::Release), 54),
+            (Some(stations[1].id()), None, 60),
+        ] {
+            let (mut found, mut before) = (Vec::new(), None);
+            loop {
+                let page = actions::matching(&app.db, station.clone(), outcome, before, 4).await.unwrap();
+                let Some(last) = page.last() else { break };
+                before = Some(last.id);
+                found.extend(page);
+            }
+            assert_eq!(found.len(), expected, "{engine}: {outcome:?} of {station:?}");
+            assert!(found.is_sorted_by(|one, next| one.id > next.id), "{engine}: the newest first, each once");
+            assert!(found.iter().all(|row| outcome.is_none() || row.outcome == outcome), "{engine}");
+            assert!(found.iter().all(|row| row.age_ms == Some(800)), "{engine}: each says how old its facts were");
+        }
+    }
+}
