@@ -2,6 +2,7 @@
 //!
 //! 0: done. 1: failed. 2: wrong use or configuration.
 
+mod journal;
 mod offline;
 mod outbox;
 mod replay;
@@ -12,6 +13,7 @@ use crate::panel::scanner::release_all;
 use crate::{enroll, explain, run};
 use anyhow::{Context as _, anyhow};
 use clap::{Parser, Subcommand};
+use journal::JournalCommand;
 use std::ffi::OsString;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -60,6 +62,11 @@ enum Command {
         /// Print one JSON object per line
         #[arg(long)]
         json: bool,
+    },
+    /// Look after the journal of a station that does not run
+    Journal {
+        #[command(subcommand)]
+        command: JournalCommand,
     },
     /// Judge the codes in a file by the present replica; nothing is written and nothing is shown
     Replay {
@@ -133,6 +140,7 @@ fn obey(cli: Cli) -> Result<(), Failure> {
         Command::CheckConfig => Ok(say(&check(&config))?),
         Command::Status { json } => Ok(status::status(&config, json)?),
         Command::Outbox { export, json } => Ok(outbox::outbox(&config, export.as_deref(), json)?),
+        Command::Journal { command } => Ok(journal::journal(&config, &command)?),
         Command::Replay { file, fresh, json } => Ok(replay::replay(&config, &file, fresh, json)?),
         Command::Explain { codes, manual } => Ok(explain_all(&codes, manual)?),
         Command::ReleaseScanners => Ok(release(&config)?),
@@ -224,5 +232,8 @@ fn release(config: &Config) -> anyhow::Result<()> {
 
 /// Prints a line. A reader that went away, as `head` does, is no failure worth a panic.
 fn say(line: &str) -> anyhow::Result<()> {
-    writeln!(std::io::stdout().lock(), "{line}").context("failed to print")
+    match writeln!(std::io::stdout().lock(), "{line}") {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        done => done.context("failed to print"),
+    }
 }

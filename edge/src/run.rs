@@ -4,7 +4,7 @@ use crate::alarms::Alarms;
 use crate::clock;
 use crate::config::Config;
 use crate::credential::{Credential, CredentialError};
-use crate::disk::RealDisk;
+use crate::disk::{Disk, RealDisk, RehearsalDisk};
 use crate::enroll;
 use crate::health::Health;
 use crate::journal::{self, Birth, Journal, Store};
@@ -28,6 +28,8 @@ use tracing::{info, warn};
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// The name of the claim token among the service's credentials.
 const CLAIM: &str = "packline-edge.claim";
+/// Names the file that makes the journal's disk slow or full, for a rehearsal.
+const REHEARSAL: &str = "PACKLINE_REHEARSAL";
 
 /// Runs the station until it is told to stop.
 pub fn run(config: Config) -> anyhow::Result<()> {
@@ -42,12 +44,21 @@ pub fn run(config: Config) -> anyhow::Result<()> {
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {
-    let disk = Arc::new(RealDisk::open(&config.state).with_context(|| cannot("make", &config.state))?);
+    let real = RealDisk::open(&config.state).with_context(|| cannot("make", &config.state))?;
     let credential = credential(&config)?;
     info!(station.id = %credential.station, "Station `{}` of site `{}`", credential.station, credential.site);
     let (alarms, boot) = (Alarms::default(), BootId(clock::random_u64()));
-    let journal = open_journal(&config, Arc::clone(&disk), boot, &alarms)?;
-    let replica = open_replica(&config, disk, &credential, &alarms)?;
+    // Only the journal rehearses: what a scan waits for.
+    let journal = match std::env::var_os(REHEARSAL) {
+        Some(orders) => {
+            alarms
+                .raise("rehearsal", format!("this is a rehearsal: {REHEARSAL} makes the journal's disk slow or full"));
+            let disk = RehearsalDisk::new(real.clone(), orders.into());
+            open_journal(&config, Arc::new(disk), boot, &alarms)?
+        }
+        None => open_journal(&config, Arc::new(real.clone()), boot, &alarms)?,
+    };
+    let replica = open_replica(&config, Arc::new(real), &credential, &alarms)?;
     let station = start_station(&config, &credential, boot, &journal, &replica, &alarms)?;
     let link = Running::start(link_parts(&config, &credential, boot, &journal, &replica)?);
     let listener = TcpListener::bind(config.panel_listen).await;
@@ -180,7 +191,7 @@ pub(crate) fn claim() -> Option<String> {
     Some(token.trim().to_owned()).filter(|token| !token.is_empty())
 }
 
-fn open_journal(config: &Config, disk: Arc<RealDisk>, boot: BootId, alarms: &Alarms) -> anyhow::Result<Journal> {
+fn open_journal(config: &Config, disk: Arc<dyn Disk>, boot: BootId, alarms: &Alarms) -> anyhow::Result<Journal> {
     let settings = journal::Settings { bytes_max: config.journal_bytes, ..journal::Settings::default() };
     let birth = Birth { epoch: StationEpoch(clock::random_u64()), boot, now: clock::now() };
     let (store, opened) =

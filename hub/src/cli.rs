@@ -7,6 +7,7 @@ use crate::backup::cli::{BackupArgs, KeysCommand, RestoreArgs};
 use crate::channels::import::cli::ImportArgs;
 use crate::config::{Config, Settings};
 use crate::fleet::cli::StationCommand;
+use crate::say::say;
 use crate::store::Db;
 use crate::{serve, sync, telemetry};
 use anyhow::Context as _;
@@ -101,10 +102,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
     runtime.block_on(async {
         match cli.command.unwrap_or(Command::Serve) {
             Command::Serve => Ok(serve::run(config).await?),
-            Command::CheckConfig => {
-                println!("{config:#?}");
-                Ok(())
-            }
+            Command::CheckConfig => Ok(say(format!("{config:#?}")).context("failed to print")?),
             Command::Migrate => migrate(&config).await,
             Command::Import(args) => args.run(config).await,
             Command::Backup(args) => Ok(args.run(&serve::open(config).await?).await?),
@@ -129,8 +127,7 @@ async fn migrate(config: &Config) -> Result<(), Failure> {
     serve::make_data_folder(config)?;
     let db = Db::open(&config.db_url()).await.map_err(anyhow::Error::new)?;
     let version = db.migrate().await.map_err(anyhow::Error::new)?;
-    println!("the database is at version {version}");
-    Ok(())
+    Ok(say(format!("the database is at version {version}")).context("failed to print")?)
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ pub mod orders;
 pub mod pages;
 pub mod privacy;
 pub mod routes;
+mod say;
 pub mod scans;
 pub mod serve;
 pub mod store;

@@ -31,6 +31,8 @@ pub struct StationPlan {
     pub config: String,
     /// More lines for each of its scanners.
     pub scanner_config: String,
+    /// A file that makes its journal's disk slow or full: `slow MS`, `full`.
+    pub rehearsal: Option<PathBuf>,
 }
 
 impl StationPlan {
@@ -43,6 +45,7 @@ impl StationPlan {
             panel: "127.0.0.1:0".to_owned(),
             config: String::new(),
             scanner_config: String::new(),
+            rehearsal: None,
         }
     }
 }
@@ -144,7 +147,10 @@ impl Station {
             ready_file.as_ref(),
         ];
         let log = self.folder.join("log");
-        let mut program = self.programs.start(Role::Edge, &args, &[("PACKLINE_LOG", LOG)], &log, &self.lifeline)?;
+        let orders = self.plan.rehearsal.as_ref().map(|orders| orders.display().to_string());
+        let mut env = vec![("PACKLINE_LOG", LOG)];
+        env.extend(orders.iter().map(|orders| ("PACKLINE_REHEARSAL", orders.as_str())));
+        let mut program = self.programs.start(Role::Edge, &args, &env, &log, &self.lifeline)?;
         self.panel = format!("http://{}", text(&program.ready(&ready_file).await?, "panel")?);
         self.program = Some(program);
         self.plugged_in().await

@@ -55,7 +55,7 @@ fn replica(config: &Config, credential: &Credential) -> anyhow::Result<Option<Re
     Ok(Some(replica))
 }
 
-fn disk(config: &Config) -> anyhow::Result<RealDisk> {
+pub(super) fn disk(config: &Config) -> anyhow::Result<RealDisk> {
     if !config.state.is_dir() {
         bail!("state folder `{}` is not there; give --state DIR", config.state.display());
     }

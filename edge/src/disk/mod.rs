@@ -6,9 +6,11 @@
 pub mod fault;
 mod guard;
 mod real;
+mod rehearsal;
 
 pub use guard::{guarded, is_damage, is_full};
 pub use real::RealDisk;
+pub use rehearsal::RehearsalDisk;
 
 use redb::{BackendError, StorageBackend};
 use std::fmt;

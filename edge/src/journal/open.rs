@@ -268,6 +268,14 @@ fn fill_once(database: &Database, state: &State, rows: &[(u64, Vec<u8>)]) -> Res
     Ok(transaction.commit()?)
 }
 
+/// Begins a new life on purpose: what the hub does not have goes along, and the old file is kept under another name. A
+/// journal that is in use or damaged is left alone; the running station saves a damaged one by itself.
+pub(super) fn renew(disk: &dyn Disk, birth: Birth, why: &str) -> Result<Opened, JournalError> {
+    let OpenFile(database, _) = take(open_file(disk))?;
+    database.close().map_err(|error| storage("close", error))?;
+    rebuild(disk, birth, why)
+}
+
 /// Begins a new journal with what the damaged one still says, and sets that one aside.
 fn rebuild(disk: &dyn Disk, birth: Birth, why: &str) -> Result<Opened, JournalError> {
     let damaged_file = disk.open(FILE, false).map_err(blocked("open"))?;

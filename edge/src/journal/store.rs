@@ -55,6 +55,11 @@ impl Store {
         Ok(Store { disk, settings, database, state: Mutex::new(state), writer: Mutex::default() })
     }
 
+    /// Begins a new life of a journal that is whole and not in use, by an administrator's command.
+    pub fn renew(disk: &dyn Disk, birth: Birth, why: &str) -> Result<Opened, JournalError> {
+        open::renew(disk, birth, why)
+    }
+
     /// Makes all entries durable with one commit, in order; answers the first one's number. At an error none is.
     pub fn append(&self, entries: &[Entry]) -> Result<ScanSeq, AppendError> {
         let mut writer = lock(&self.writer);

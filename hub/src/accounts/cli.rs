@@ -31,7 +31,7 @@ impl UserCommand {
             .read_to_string(&mut typed)
             .context("failed to read the password from standard input")?;
         actions::set_password(app, &name, &Password::new(typed.trim_end_matches(['\r', '\n']))).await?;
-        println!("the password of `{name}` is set");
+        crate::say::say(format!("the password of `{name}` is set"))?;
         Ok(())
     }
 }

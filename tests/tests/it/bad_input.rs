@@ -3,6 +3,7 @@
 use crate::site::programs;
 use packline_protocol::verdict::Outcome;
 use packline_tests::clock::until;
+use packline_tests::program::Role;
 use packline_tests::sample::Sample;
 use packline_tests::station::{Station, StationPlan};
 use packline_tests::world::{SITE, Setup, World};
@@ -10,6 +11,7 @@ use serde_json::Value;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 /// A site with one station that knows these orders.
 async fn site(orders: u64) -> World {
@@ -167,6 +169,67 @@ async fn a_hub_set_back_to_an_older_store_begins_a_new_life_and_gets_everything_
     // The older store knows of no refund, and neither does the station any more.
     is_released(&mut world.stations[0], 1, 3).await;
     world.settle().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_copied_journal_is_refused_and_begins_a_new_life_only_by_command() {
+    let mut world = site(4).await;
+    is_released(&mut world.stations[0], 0, 1).await;
+    world.settle().await.unwrap();
+    world.stations[0].stop().await.unwrap();
+    let state = world.stations[0].state();
+    fs::copy(state.join("journal.redb"), state.join("card")).unwrap();
+    world.stations[0].boot().await.unwrap();
+    world.stations[0].is_fresh().await.unwrap();
+    is_released(&mut world.stations[0], 1, 2).await;
+    world.settle().await.unwrap();
+    world.stations[0].stop().await.unwrap();
+    fs::copy(state.join("card"), state.join("journal.redb")).unwrap();
+    world.stations[0].boot().await.unwrap();
+    // Whatever it says of it: the record is one under a number that is spent.
+    world.stations[0].scan(0, &Sample::new(SITE, 3).waybill()).await.unwrap();
+    let station = &world.stations[0];
+    let said = async || {
+        let said = station.view().await?["link"]["alarms"].to_string() + &alarms(&station.view().await?).join("");
+        Ok(said.contains("packline-edge journal renew").then_some(()))
+    };
+    until("the page to say that the journal was copied", said).await.unwrap();
+
+    let renew = |state: &Path| {
+        let words = ["journal".as_ref(), "renew".as_ref(), "--state".as_ref(), state.as_os_str()];
+        world.programs().run(Role::Edge, &words, &[])
+    };
+    let refused = renew(&state).unwrap_err().to_string();
+    assert!(refused.contains("stop the station first"), "{refused}");
+    world.stations[0].stop().await.unwrap();
+    let said = world.programs().run(
+        Role::Edge,
+        &["journal".as_ref(), "renew".as_ref(), "--state".as_ref(), state.as_os_str()],
+        &[],
+    );
+    assert!(said.as_ref().unwrap().contains("records that the hub may not have go along"), "{said:?}");
+    assert!(is_moved_aside(&state, "journal.redb"), "the old file is kept");
+    world.stations[0].boot().await.unwrap();
+    world.stations[0].is_fresh().await.unwrap();
+    is_released(&mut world.stations[0], 1, 4).await;
+    world.settle().await.unwrap();
+    let records = world.records().await.unwrap();
+    let count = |kind: &str| records.iter().filter(|record| record["kind"] == kind).count();
+    // Of the third scan the hub has what the new journal says was saved.
+    assert_eq!(count("judged"), 3, "{records:#?}");
+    assert!(count("noted") >= 2, "a new life and what was saved: {records:#?}");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure_of_a_command() {
+    for words in [["hub", "check-config"], ["edge", "check-config"]] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_demo"));
+        let mut child = command.args(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && said.is_empty(), "{words:?}: {} {said}", output.status);
+    }
 }
 
 /// The database with whatever the last writer left beside it.

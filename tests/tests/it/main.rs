@@ -10,5 +10,8 @@ mod pages;
 mod restore;
 mod simulation;
 mod site;
+mod sites;
+mod storage;
 mod tidy;
+mod two_hubs;
 mod units;

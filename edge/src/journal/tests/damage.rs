@@ -135,3 +135,30 @@ fn a_salvage_that_is_cut_off_is_done_again() {
         assert_eq!(saved, (1..=12).collect::<Vec<_>>(), "cut off after {operations} operations");
     }
 }
+
+#[test]
+fn a_whole_journal_begins_a_new_life_by_command_and_by_nothing_else() {
+    let disk = FaultDisk::new(0);
+    let (store, _) = open(&disk, 7);
+    for code in 1..=4 {
+        store.append(&[entry(code, 40)]).unwrap();
+    }
+    store.acknowledge(ScanSeq(3), ScanSeq(0));
+    store.append(&[entry(5, 40)]).unwrap();
+    store.close();
+    let (store, opened) = open(&disk, 8);
+    assert_eq!((opened, store.head().epoch), (Opened::Whole, StationEpoch(7)), "a restart alone changes nothing");
+    store.close();
+    let renewed = Store::renew(&disk, birth(9), "renewed by command").unwrap();
+    let Opened::Rebuilt { aside, salvaged: 2, .. } = renewed else { panic!("{renewed:?}") };
+    assert!(disk.exists(&aside).unwrap(), "the old file is kept");
+    let (store, _) = open(&disk, 10);
+    assert_eq!(store.head().epoch, StationEpoch(9));
+    let records = store.pending(ScanSeq(1), usize::MAX, usize::MAX).unwrap().records;
+    let saved: Vec<u64> = records[1..].iter().map(|record| saved_code(&note(record))).collect();
+    assert_eq!(saved, [4, 5], "what the hub does not have goes along");
+    store.close();
+    disk.overwrite("journal.redb", 0, &[0; 512]);
+    let refused = Store::renew(&disk, birth(11), "renewed by command").unwrap_err();
+    assert!(matches!(refused, JournalError::Damaged(_)), "a damaged one is the station's to save: {refused:?}");
+}

@@ -173,7 +173,10 @@ impl Uplink {
 
     fn fork(&mut self, why: &str, step: &mut Step<'_>) {
         self.forked = true;
-        let text = format!("{why}: the journal was copied or set back, and nothing is sent from it any more");
+        let text = format!(
+            "{why}: the journal was copied or set back, and nothing is sent from it any more; make sure that only one \
+             device is this station, then stop it and run `packline-edge journal renew`"
+        );
         step.alarm(REFUSED_FORK, text);
         self.close();
     }

@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::cli::Failure;
 use crate::config::Config;
 use crate::orders::synonyms::Synonyms as _;
+use crate::say::say;
 use crate::serve;
 use anyhow::Context as _;
 use packline_protocol::facts::OrderStatus;
@@ -92,7 +93,7 @@ async fn import(app: &App, path: &Path, options: Options) -> Result<(), Failure>
     for (_, problem) in &problems {
         eprintln!("{}", line(problem));
     }
-    println!("{}", summary(&job));
+    say(summary(&job)).context("failed to print")?;
     match (ended, &job.failure) {
         (_, Some(why)) => Err(Failure::Failed(anyhow::anyhow!("the file could not be read to its end: {why}"))),
         (Ended::Stopped, _) => Err(Failure::Failed(anyhow::anyhow!("stopped before the end; nothing is taken twice"))),
