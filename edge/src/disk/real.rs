@@ -1,9 +1,10 @@
 //! A folder of the file system.
 
 use super::{Disk, File};
-use nix::fcntl::{FallocateFlags, fallocate};
 use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
+use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::Errno;
 use std::fs;
 use std::io;
 use std::ops::Bound;
@@ -82,11 +83,9 @@ struct RealFile {
 
 impl RealFile {
     fn reserve(&self, from: u64, to: u64) -> io::Result<()> {
-        let too_large = |_| io::Error::from(io::ErrorKind::FileTooLarge);
-        let (offset, length) = (i64::try_from(from).map_err(too_large)?, i64::try_from(to - from).map_err(too_large)?);
-        match fallocate(&self.sizer, FallocateFlags::empty(), offset, length) {
+        match fallocate(&self.sizer, FallocateFlags::empty(), from, to - from) {
             // A file system that cannot reserve: then growing is only a promise.
-            Err(nix::Error::EOPNOTSUPP | nix::Error::ENOSYS) => Ok(()),
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
             result => Ok(result?),
         }
     }
