@@ -8,7 +8,7 @@ use crate::channels::import;
 use crate::doors::Need::{LoggedIn, Open};
 use crate::doors::{Doors, Needs};
 use crate::pages::{assets, events, shell};
-use crate::{accounts, fleet, orders, scans, sync, telemetry};
+use crate::{accounts, audit, contacts, fleet, orders, scans, sync, telemetry};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
@@ -56,6 +56,11 @@ fn api() -> Doors {
         .api(Right::OrdersView, routes!(orders::api::list))
         .api(Right::OrdersView, routes!(orders::api::order))
         .api(Right::OrdersView, routes!(orders::api::events))
+        .api(Right::OrdersView, routes!(contacts::api::contact))
+        .api(Right::OrdersReveal, routes!(contacts::api::reveal))
+        .api(Right::AuditView, routes!(audit::api::entries))
+        .api(Right::AuditView, routes!(audit::api::export))
+        .api(Right::AuditView, routes!(audit::api::verify))
         .api_upload(Right::OrdersImport, routes!(import::api::send))
         .api(Right::OrdersImport, routes!(import::api::list))
         .api(Right::OrdersImport, routes!(import::api::job))
@@ -87,6 +92,11 @@ fn pages() -> Doors {
         .post("/account", LoggedIn, accounts::pages::change_password)
         .get("/orders", Right::OrdersView, orders::pages::list)
         .get("/orders/{id}", Right::OrdersView, orders::pages::order)
+        .post("/orders/{id}/reveal", Right::OrdersReveal, contacts::pages::reveal)
+        .post("/orders/{id}/hide", Right::OrdersReveal, contacts::pages::hide)
+        .get("/audit", Right::AuditView, audit::pages::page)
+        .get("/audit/export", Right::AuditView, audit::pages::export)
+        .post("/audit/verify", Right::AuditView, audit::pages::verify)
         .get("/imports", Right::OrdersImport, import::pages::list)
         .post_upload("/imports", Right::OrdersImport, import::pages::upload)
         .get("/imports/{id}", Right::OrdersImport, import::pages::job)

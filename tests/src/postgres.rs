@@ -69,6 +69,15 @@ impl Postgres {
         Ok(format!("postgres://test@127.0.0.1:{port}/{name}"))
     }
 
+    /// Everything that is in a database, as text; bytes are written in hexadecimal digits.
+    pub fn dump(&self, url: &str) -> Result<Vec<u8>> {
+        let output = self.command("pg_dump").args(["--dbname", url]).output().context("failed to run pg_dump")?;
+        if !output.status.success() {
+            bail!("pg_dump ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(output.stdout)
+    }
+
     fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }

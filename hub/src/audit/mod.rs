@@ -7,11 +7,14 @@
 //! records.
 
 pub mod actions;
+pub mod api;
 mod chain;
 pub mod jobs;
 pub mod model;
+pub mod pages;
 mod store;
 #[cfg(test)]
 mod tests;
+mod text;
 
 pub(crate) use store::{ROWS, STATEMENTS};

@@ -5,11 +5,14 @@
 //! down. Who a customer is over several orders is not decided here.
 
 pub mod actions;
+pub mod api;
 mod decide;
 pub mod jobs;
 pub mod model;
+pub mod pages;
 mod store;
 #[cfg(test)]
 mod tests;
+mod text;
 
 pub(crate) use store::{ROWS, STATEMENTS};

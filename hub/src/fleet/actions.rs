@@ -6,7 +6,10 @@ use super::model::{
     StationState, StationStatus, StationView,
 };
 use super::store;
+use crate::actor::Actor;
 use crate::app::App;
+use crate::audit::actions::{record, record_all};
+use crate::audit::model::{Entry, Subject};
 use crate::broker::mosquitto::{PasswordHash, StationAccount};
 use crate::broker::{Secret, SecretHash, StationCredential};
 use crate::clock;
@@ -19,13 +22,20 @@ use packline_protocol::id::{Revision, SiteId, StationId};
 use packline_protocol::rules::{RuleSet, builtin};
 use packline_protocol::time::Timestamp;
 use packline_protocol::uplink::{Alarm, ScannerReport};
+use serde_json::{Value, json};
 
 /// Invitations that ran out are forgotten after so long, in milliseconds: a week.
 const CLAIM_KEEP_MS: i64 = 7 * 24 * 3_600_000;
 
 /// Invites `station` to `site`, making the site when it is new. A station that works there already keeps working until
 /// the invitation is used: then its new keys count.
-pub async fn invite(db: &Db, site: &SiteId, station: &StationId, now: Timestamp) -> Result<Invitation, FleetError> {
+pub async fn invite(
+    db: &Db,
+    site: &SiteId,
+    station: &StationId,
+    by: &Actor,
+    now: Timestamp,
+) -> Result<Invitation, FleetError> {
     let failed = |cause| FleetError::Store { what: "invite a station", cause };
     let mut token = [0; 20];
     clock::random_bytes(&mut token);
@@ -41,6 +51,8 @@ pub async fn invite(db: &Db, site: &SiteId, station: &StationId, now: Timestamp)
     store::drop_claims_of(&mut tx, station).await.map_err(failed)?;
     let claim = Claim { station: station.clone(), site: site.clone(), expires_at, used_by: None };
     store::add_claim(&mut tx, &token_hash(&token), &claim, now).await.map_err(failed)?;
+    let entry = Entry::new(now, by, "stations.invite", Subject::station(station)).after(json!({ "site": site }));
+    record(&mut tx, entry).await.map_err(failed)?;
     tx.commit().await.map_err(failed)?;
     Ok(Invitation { token, expires_at })
 }
@@ -65,6 +77,7 @@ pub async fn enrol(db: &Db, request: &EnrolRequest, now: Timestamp) -> Result<St
     let claim = store::find_claim(&mut tx, &hash).await.map_err(failed)?;
     let enrolment = decide::enrol(claim.as_ref(), &keys, now)?;
     let claim = claim.ok_or(FleetError::UnknownToken)?;
+    let mut enrolled = None;
     if enrolment == Enrolment::First {
         if !store::use_claim(&mut tx, &hash, &keys, now).await.map_err(failed)? {
             return Err(FleetError::UsedToken);
@@ -72,23 +85,32 @@ pub async fn enrol(db: &Db, request: &EnrolRequest, now: Timestamp) -> Result<St
         let mosquitto = PasswordHash::new(&request.mqtt_secret);
         store::enrol(&mut tx, &claim.station, &keys, mosquitto.as_str(), now).await.map_err(failed)?;
         store::raise_version(&mut tx).await.map_err(failed)?;
+        let by = Actor::Station(claim.station.clone());
+        let entry = Entry::new(now, &by, "stations.enrol", Subject::station(&claim.station));
+        let key = to_hex(&keys.public_key[..8]);
+        enrolled = Some(entry.after(json!({ "site": claim.site, "key": key })));
     }
     let station = store::find_station(&mut tx, &claim.station).await.map_err(failed)?;
+    record_all(&mut tx, enrolled.into_iter().collect()).await.map_err(failed)?;
     tx.commit().await.map_err(failed)?;
     let ours = |station: &Station| station.public_key == Some(keys.public_key) && station.site == claim.site;
     station.filter(ours).ok_or(FleetError::UsedToken)
 }
 
 /// Shuts a station out and takes its invitations back. Its records stay.
-pub async fn revoke(db: &Db, station: &StationId, now: Timestamp) -> Result<(), FleetError> {
+pub async fn revoke(db: &Db, station: &StationId, by: &Actor, now: Timestamp) -> Result<(), FleetError> {
     let failed = |cause| FleetError::Store { what: "revoke a station", cause };
     let mut tx = db.begin("fleet.revoke").await.map_err(failed)?;
-    if store::find_station(&mut tx, station).await.map_err(failed)?.is_none() {
+    let Some(known) = store::find_station(&mut tx, station).await.map_err(failed)? else {
         return Err(FleetError::NoStation { station: station.clone() });
-    }
+    };
     store::revoke(&mut tx, station, now).await.map_err(failed)?;
     store::drop_claims_of(&mut tx, station).await.map_err(failed)?;
     store::raise_version(&mut tx).await.map_err(failed)?;
+    let entry = Entry::new(now, by, "stations.revoke", Subject::station(station))
+        .before(json!({ "site": known.site, "status": known.status.word() }))
+        .after(json!({ "status": StationStatus::Revoked.word() }));
+    record(&mut tx, entry).await.map_err(failed)?;
     tx.commit().await.map_err(failed)
 }
 
@@ -158,7 +180,13 @@ pub async fn rules_of(db: &Db, site: &SiteId) -> Result<RuleSet, FleetError> {
 }
 
 /// Publishes a rule set for all stations of `site`. Its revision is above the one that holds.
-pub async fn publish_rules(db: &Db, site: &SiteId, rules: &RuleSet) -> Result<(), FleetError> {
+pub async fn publish_rules(
+    db: &Db,
+    site: &SiteId,
+    rules: &RuleSet,
+    by: &Actor,
+    now: Timestamp,
+) -> Result<(), FleetError> {
     let failed = |cause| FleetError::Store { what: "publish a rule set", cause };
     rules.check().map_err(FleetError::Rules)?;
     let body = Row::Rules(rules.clone()).encode();
@@ -169,24 +197,35 @@ pub async fn publish_rules(db: &Db, site: &SiteId, rules: &RuleSet) -> Result<()
     if store::find_site(&mut tx, site).await.map_err(failed)?.is_none() {
         return Err(FleetError::NoSite { site: site.clone() });
     }
-    let holds: Revision = self::rules(&mut tx, site).await.map_err(failed)?.revision;
+    let before = self::rules(&mut tx, site).await.map_err(failed)?;
+    let holds: Revision = before.revision;
     if rules.revision <= holds {
         return Err(FleetError::OldRules { given: rules.revision, holds });
     }
     store::set_rules(&mut tx, site, body).await.map_err(failed)?;
     changelog::mark_rows(&mut tx, site, &[RowId::RULES]).await.map_err(failed)?;
+    let entry = Entry::new(now, by, "rules.publish", Subject::new("site", site));
+    record(&mut tx, entry.before(json!(before)).after(json!(rules))).await.map_err(failed)?;
     tx.commit().await.map_err(failed)
 }
 
 /// Changes how a site works.
-pub async fn set_settings(db: &Db, site: &SiteId, settings: &SiteSettings) -> Result<(), FleetError> {
+pub async fn set_settings(
+    db: &Db,
+    site: &SiteId,
+    settings: &SiteSettings,
+    by: &Actor,
+    now: Timestamp,
+) -> Result<(), FleetError> {
     let failed = |cause| FleetError::Store { what: "change a site's settings", cause };
     check_settings(settings)?;
     let mut tx = db.begin("fleet.set_settings").await.map_err(failed)?;
-    if !store::set_site(&mut tx, site, settings).await.map_err(failed)? {
-        return Err(FleetError::NoSite { site: site.clone() });
-    }
+    let before = store::find_site(&mut tx, site).await.map_err(failed)?;
+    let before = before.ok_or_else(|| FleetError::NoSite { site: site.clone() })?;
+    store::set_site(&mut tx, site, settings).await.map_err(failed)?;
     changelog::mark_rows(&mut tx, site, &[RowId::SETTINGS]).await.map_err(failed)?;
+    let entry = Entry::new(now, by, "sites.settings", Subject::new("site", site));
+    record(&mut tx, entry.before(shown(&before.settings)).after(shown(settings))).await.map_err(failed)?;
     tx.commit().await.map_err(failed)
 }
 
@@ -270,6 +309,15 @@ fn view(
         enrolled_at: station.enrolled_at,
         revoked_at: station.revoked_at,
     }
+}
+
+/// Settings as the audit log keeps them.
+fn shown(settings: &SiteSettings) -> Value {
+    json!({
+        "title": settings.title,
+        "green_deadline_ms": settings.green_deadline_ms,
+        "journal_warn_percent": settings.journal_warn_percent,
+    })
 }
 
 fn check_settings(settings: &SiteSettings) -> Result<(), FleetError> {

@@ -2,11 +2,12 @@
 
 use super::actions::{self, EnrolRequest};
 use super::model::{FleetError, StationView};
+use crate::accounts::model::Session;
 use crate::app::App;
 use crate::clock;
 use crate::error::{Error, Kind, Problem, Result};
 use axum::Json;
-use axum::extract::{ConnectInfo, Path, State};
+use axum::extract::{ConnectInfo, Extension, Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use packline_protocol::change::SiteSettings;
 use packline_protocol::id::{SiteId, StationId};
@@ -101,8 +102,13 @@ pub struct Invited {
 /// already goes on until the token is used.
 #[utoipa::path(post, path = "/api/v1/stations", tag = "stations", request_body = Invite,
     responses((status = 201, body = Invited), (status = 409, body = Problem), (status = 422, body = Problem)))]
-pub async fn invite(State(app): State<App>, Json(invite): Json<Invite>) -> Result<(StatusCode, Json<Invited>)> {
-    let invitation = actions::invite(&app.db, &invite.site, &invite.station, app.clock.now()).await?;
+pub async fn invite(
+    State(app): State<App>,
+    Extension(session): Extension<Session>,
+    Json(invite): Json<Invite>,
+) -> Result<(StatusCode, Json<Invited>)> {
+    let Invite { site, station } = invite;
+    let invitation = actions::invite(&app.db, &site, &station, &session.actor(), app.clock.now()).await?;
     app.feed_wake.notify_one();
     let invited = Invited { token: invitation.token, expires_at: invitation.expires_at };
     Ok((StatusCode::CREATED, Json(invited)))
@@ -129,9 +135,13 @@ pub async fn list(State(app): State<App>) -> Result<Json<Stations>> {
 #[utoipa::path(delete, path = "/api/v1/stations/{station}", tag = "stations",
     params(("station" = String, Path, description = "The station")),
     responses((status = 204), (status = 404, body = Problem)))]
-pub async fn revoke(State(app): State<App>, Path(station): Path<String>) -> Result<StatusCode> {
+pub async fn revoke(
+    State(app): State<App>,
+    Extension(session): Extension<Session>,
+    Path(station): Path<String>,
+) -> Result<StatusCode> {
     let station = StationId::parse(&station).map_err(|error| Error::invalid(error.to_string()))?;
-    actions::revoke(&app.db, &station, app.clock.now()).await?;
+    actions::revoke(&app.db, &station, &session.actor(), app.clock.now()).await?;
     app.fleet.reload(&app.db).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -188,12 +198,13 @@ pub struct Settings {
     responses((status = 204), (status = 404, body = Problem), (status = 422, body = Problem)))]
 pub async fn set_settings(
     State(app): State<App>,
+    Extension(session): Extension<Session>,
     Path(site): Path<String>,
     Json(settings): Json<Settings>,
 ) -> Result<StatusCode> {
     let Settings { title, green_deadline_ms, journal_warn_percent } = settings;
     let settings = SiteSettings { title, green_deadline_ms, journal_warn_percent };
-    actions::set_settings(&app.db, &site_of(&site)?, &settings).await?;
+    actions::set_settings(&app.db, &site_of(&site)?, &settings, &session.actor(), app.clock.now()).await?;
     app.feed_wake.notify_one();
     Ok(StatusCode::NO_CONTENT)
 }
@@ -217,10 +228,11 @@ pub async fn rules(State(app): State<App>, Path(site): Path<String>) -> Result<J
         (status = 422, body = Problem)))]
 pub async fn publish_rules(
     State(app): State<App>,
+    Extension(session): Extension<Session>,
     Path(site): Path<String>,
     Json(rules): Json<RuleSet>,
 ) -> Result<StatusCode> {
-    actions::publish_rules(&app.db, &site_of(&site)?, &rules).await?;
+    actions::publish_rules(&app.db, &site_of(&site)?, &rules, &session.actor(), app.clock.now()).await?;
     app.feed_wake.notify_one();
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,6 +1,7 @@
 //! `packline-hub station`: for whoever sits at the hub's machine.
 
 use super::actions;
+use crate::actor::at_command_line;
 use crate::app::App;
 use crate::broker::mosquitto::{self, HubAccount, PasswordHash};
 use crate::say::say;
@@ -49,12 +50,12 @@ impl StationCommand {
     pub async fn run(self, app: &App) -> anyhow::Result<()> {
         match self {
             StationCommand::Add { site, station } => {
-                let invitation = actions::invite(&app.db, &site, &station, app.clock.now()).await?;
+                let invitation = actions::invite(&app.db, &site, &station, &at_command_line(), app.clock.now()).await?;
                 say(&invitation.token)?;
             }
             StationCommand::List => list(app).await?,
             StationCommand::Revoke { station } => {
-                actions::revoke(&app.db, &station, app.clock.now()).await?;
+                actions::revoke(&app.db, &station, &at_command_line(), app.clock.now()).await?;
                 say(format!("station `{station}` is shut out"))?;
             }
             StationCommand::ExportMosquitto { folder, hub_user, hub_password_file } => {

@@ -2,7 +2,9 @@
 
 use super::actions;
 use super::model::{DataAge, Digest, StationStatus, StationView};
+use crate::accounts::model::Session;
 use crate::accounts::rights::Right;
+use crate::actor::Actor;
 use crate::app::App;
 use crate::error::{Error, Kind, Result};
 use crate::pages::mark::Mark;
@@ -12,7 +14,7 @@ use crate::pages::text::{Language, Text};
 use crate::pages::time::age;
 use askama::Template;
 use axum::Form;
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use packline_protocol::id::{SiteId, StationId};
@@ -77,11 +79,12 @@ pub struct AddForm {
 pub async fn add(
     State(app): State<App>,
     shell: Shell,
+    Extension(session): Extension<Session>,
     headers: HeaderMap,
     Form(form): Form<AddForm>,
 ) -> Result<Response> {
     shell.check_form(&form.csrf)?;
-    match invite(&app, &form).await {
+    match invite(&app, &form, &session.actor()).await {
         Ok(token) => {
             let claim = Claim { station: form.station, token, hub: own_address(&headers) };
             Ok(answer(&app, &shell, None, Some(claim)).await?.into_response())
@@ -94,10 +97,10 @@ pub async fn add(
     }
 }
 
-async fn invite(app: &App, form: &AddForm) -> Result<String> {
+async fn invite(app: &App, form: &AddForm, by: &Actor) -> Result<String> {
     let site = SiteId::parse(form.site.trim()).map_err(|error| Error::invalid(error.to_string()))?;
     let station = StationId::parse(form.station.trim()).map_err(|error| Error::invalid(error.to_string()))?;
-    Ok(actions::invite(&app.db, &site, &station, app.clock.now()).await?.token)
+    Ok(actions::invite(&app.db, &site, &station, by, app.clock.now()).await?.token)
 }
 
 /// What a form with nothing but its token sends.
@@ -110,12 +113,13 @@ pub struct PlainForm {
 pub async fn revoke(
     State(app): State<App>,
     shell: Shell,
+    Extension(session): Extension<Session>,
     Path(station): Path<String>,
     Form(form): Form<PlainForm>,
 ) -> Result<Redirect> {
     shell.check_form(&form.csrf)?;
     let station = StationId::parse(&station).map_err(|error| Error::invalid(error.to_string()))?;
-    actions::revoke(&app.db, &station, app.clock.now()).await?;
+    actions::revoke(&app.db, &station, &session.actor(), app.clock.now()).await?;
     Ok(Redirect::to("/stations"))
 }
 

@@ -3,6 +3,7 @@
 use super::actions::{self, EnrolRequest};
 use super::model::{CLAIM_TTL_MS, FleetError, StationStatus};
 use super::{Fleet, Known};
+use crate::actor::Actor;
 use crate::store::testing::{ENGINES, TestApp};
 use packline_protocol::envelope::Sealer;
 use packline_protocol::id::{BootId, Epoch, Revision, ScanSeq, Seq, SiteId, StationEpoch, StationId};
@@ -12,6 +13,10 @@ use packline_protocol::uplink::{Hello, ReplicaState, Report};
 
 fn site(name: &str) -> SiteId {
     SiteId::parse(name).unwrap()
+}
+
+fn by() -> Actor {
+    Actor::Cli("test".into())
 }
 
 fn station(name: &str) -> StationId {
@@ -25,7 +30,7 @@ fn request(token: &str, of: u8) -> EnrolRequest {
 }
 
 async fn invite(app: &TestApp, at: &str, name: &str) -> Result<String, FleetError> {
-    let invitation = actions::invite(&app.db, &site(at), &station(name), app.clock.now()).await?;
+    let invitation = actions::invite(&app.db, &site(at), &station(name), &by(), app.clock.now()).await?;
     Ok(invitation.token)
 }
 
@@ -82,7 +87,7 @@ async fn whoever_is_shut_out_stays_out_until_invited_again() {
         enrol(&app, &request(&token, 1)).await;
         app.fleet.reload(&app.db).await.unwrap();
         assert!(app.fleet.member(&station("pack-1")).is_some());
-        actions::revoke(&app.db, &station("pack-1"), app.clock.now()).await.unwrap();
+        actions::revoke(&app.db, &station("pack-1"), &by(), app.clock.now()).await.unwrap();
         app.fleet.reload(&app.db).await.unwrap();
         assert!(app.fleet.member(&station("pack-1")).is_none(), "{engine}");
         assert_eq!(enrol(&app, &request(&token, 1)).await, FleetError::UnknownToken.to_string());
@@ -90,7 +95,7 @@ async fn whoever_is_shut_out_stays_out_until_invited_again() {
         assert!(actions::credentials(&stored).is_empty() && stored[0].public_key.is_none());
         let again = invite(&app, "bj-2", "pack-1").await.unwrap();
         assert_eq!(enrol(&app, &request(&again, 3)).await, "pack-1 at bj-2");
-        let nobody = actions::revoke(&app.db, &station("nobody"), app.clock.now()).await.unwrap_err();
+        let nobody = actions::revoke(&app.db, &station("nobody"), &by(), app.clock.now()).await.unwrap_err();
         assert_eq!(nobody.to_string(), "there is no station `nobody`");
     }
 }
@@ -121,20 +126,22 @@ async fn rules_and_settings_of_a_site_are_checked_before_anybody_works_by_them()
         let app = TestApp::on(engine).await;
         invite(&app, "sz-1", "pack-1").await.unwrap();
         let newer = packline_protocol::rules::RuleSet { revision: Revision(1), ..builtin::rule_set() };
-        let nowhere = actions::publish_rules(&app.db, &site("nowhere"), &newer).await.unwrap_err();
+        let nowhere =
+            actions::publish_rules(&app.db, &site("nowhere"), &newer, &by(), app.clock.now()).await.unwrap_err();
         assert_eq!(nowhere.to_string(), "there is no site `nowhere`");
         let mut twice = newer.clone();
         twice.rules.push(twice.rules[0].clone());
-        let refused = actions::publish_rules(&app.db, &site("sz-1"), &twice).await.unwrap_err();
+        let refused = actions::publish_rules(&app.db, &site("sz-1"), &twice, &by(), app.clock.now()).await.unwrap_err();
         assert!(matches!(refused, FleetError::Rules(_)), "{refused:?}");
-        actions::publish_rules(&app.db, &site("sz-1"), &newer).await.unwrap();
+        actions::publish_rules(&app.db, &site("sz-1"), &newer, &by(), app.clock.now()).await.unwrap();
         assert_eq!(actions::rules_of(&app.db, &site("sz-1")).await.unwrap(), newer, "{engine}");
         let mut settings = actions::sites(&app.db).await.unwrap()[0].settings.clone();
         settings.title = "深圳一号仓".to_owned();
-        actions::set_settings(&app.db, &site("sz-1"), &settings).await.unwrap();
+        actions::set_settings(&app.db, &site("sz-1"), &settings, &by(), app.clock.now()).await.unwrap();
         assert_eq!(actions::sites(&app.db).await.unwrap()[0].settings, settings);
         settings.green_deadline_ms = 0;
-        let refused = actions::set_settings(&app.db, &site("sz-1"), &settings).await.unwrap_err();
+        let refused =
+            actions::set_settings(&app.db, &site("sz-1"), &settings, &by(), app.clock.now()).await.unwrap_err();
         assert_eq!(refused.to_string(), "green_deadline_ms is not accepted; give 10 to 10000");
     }
 }

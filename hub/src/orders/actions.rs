@@ -10,6 +10,8 @@ use super::settle::KEEP_CLOSED_MS;
 use super::store::{self, NewEvent};
 use crate::actor::Actor;
 use crate::app::App;
+use crate::audit::actions::record_all;
+use crate::audit::model::{Entry, Subject};
 use crate::contacts::actions as contacts;
 use crate::contacts::model::Told;
 use crate::privacy::mask;
@@ -24,6 +26,10 @@ use std::collections::{BTreeMap, BTreeSet};
 const BATCH: usize = 256;
 /// Rows of a page at most.
 pub const PAGE_MAX: usize = 200;
+/// The source of orders that came over the API.
+pub const SENT: &str = "api";
+/// So many orders an entry of the audit log names at most.
+const NAMED_MAX: usize = 20;
 
 /// Takes messages into the order master, and says what became of each, in their order. Every one is durable when this
 /// comes back. The messages must be without [`OrderInput::faults`].
@@ -108,8 +114,24 @@ impl Batch<'_> {
         store::insert_events(&mut tx, &events).await?;
         contacts::keep(&mut tx, &self.app.vault, &told, now).await?;
         mark_dirty(&mut tx, &pairs).await?;
+        record_all(&mut tx, self.entry(&outcomes, now).into_iter().collect()).await?;
         tx.commit().await?;
         Ok(outcomes)
+    }
+
+    /// What the audit log says of orders that a person or a program sent by itself. A file has its entry already, and
+    /// each order its own history.
+    fn entry(&self, outcomes: &[Outcome], now: Timestamp) -> Option<Entry> {
+        if self.source != SENT {
+            return None;
+        }
+        let count = |effect| outcomes.iter().filter(|outcome| outcome.effect == effect).count();
+        let (created, changed) = (count(Effect::Created), count(Effect::Changed));
+        let news = outcomes.iter().filter(|outcome| outcome.effect != Effect::Unchanged);
+        let orders: Vec<u64> = news.map(|outcome| outcome.order.0).take(NAMED_MAX).collect();
+        let after = serde_json::json!({ "created": created, "changed": changed, "first": orders });
+        let entry = Entry::new(now, self.actor, "orders.send", Subject::new("orders", SENT)).after(after);
+        (created + changed > 0).then_some(entry)
     }
 
     /// Numbers for everything that the messages may make. Those that are not needed are never used.

@@ -215,7 +215,7 @@ pub async fn send(
         let message = format!("{} values are not acceptable; nothing was taken", details.len());
         return Err(Error::invalid(message).with(details));
     }
-    let outcomes = actions::receive(&app, &inputs, &session.actor(), "api").await?;
+    let outcomes = actions::receive(&app, &inputs, &session.actor(), actions::SENT).await?;
     Ok(Json(Received { items: outcomes.into_iter().map(ReceivedOrder::from).collect() }))
 }
 

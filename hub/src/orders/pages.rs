@@ -5,7 +5,10 @@ use super::list::{self, Cursor};
 use super::model::{GiftLine, Order, OrderEvent, OrderLine, OrderParcel};
 use super::settle::picked_of;
 use super::words::Word;
+use crate::accounts::rights::Right;
 use crate::app::App;
+use crate::audit::pages as audit;
+use crate::contacts::pages::{self as contacts, ContactPanel};
 use crate::error::{Error, Result};
 use crate::pages::mark::{Mark, Show as _, gifts as gifts_mark};
 use crate::pages::render;
@@ -20,6 +23,7 @@ use axum::response::Html;
 use packline_protocol::amount::Amount;
 use packline_protocol::facts::{AddressState, OrderStatus};
 use packline_protocol::id::{OrderId, SiteId};
+use packline_protocol::time::Timestamp;
 use serde::Deserialize;
 use std::fmt::Write as _;
 
@@ -155,6 +159,7 @@ struct OrderPage<'a> {
     gifts: Vec<GiftRow<'a>>,
     parcels: Vec<ParcelCard>,
     events: Vec<EventLine>,
+    contact: ContactPanel,
 }
 
 struct GiftRow<'a> {
@@ -201,8 +206,24 @@ pub async fn order(State(app): State<App>, shell: Shell, Path(id): Path<u64>) ->
         lines: &order.lines,
         gifts: order.gifts.iter().map(|gift| gift_row(gift, language)).collect(),
         parcels,
-        events: events.iter().map(|event| event_line(event, language)).collect(),
+        events: history(&app, &shell, id, &events).await?,
+        contact: contacts::panel(&app, &shell, id).await?,
     })
+}
+
+/// What happened to the order and, for whoever may see it, who did what with it: the newest first.
+async fn history(app: &App, shell: &Shell, order: OrderId, events: &[OrderEvent]) -> Result<Vec<EventLine>> {
+    let mut lines: Vec<(Timestamp, EventLine)> =
+        events.iter().map(|event| (event.at, event_line(event, shell.language))).collect();
+    if shell.may(Right::AuditView) {
+        let audited = audit::lines_of_order(app, order, EVENTS_SHOWN, shell.language).await?;
+        lines.extend(audited.into_iter().map(|line| {
+            let what = [Some(line.what), line.reason].into_iter().flatten().collect::<Vec<_>>().join(" · ");
+            (line.at, EventLine { at: line.time, actor: line.actor, what })
+        }));
+    }
+    lines.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+    Ok(lines.into_iter().map(|(_, line)| line).collect())
 }
 
 fn head_of(order: &Order, language: Language) -> OrderRow {

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 const ASSETS: &[(&str, &str, &str)] = &[
     ("app.css", "text/css; charset=utf-8", include_str!("../../assets/app.css")),
     ("app.js", "text/javascript; charset=utf-8", include_str!("../../assets/app.js")),
+    ("contact.js", "text/javascript; charset=utf-8", include_str!("../../assets/contact.js")),
     ("import.js", "text/javascript; charset=utf-8", include_str!("../../assets/import.js")),
     ("live.js", "text/javascript; charset=utf-8", include_str!("../../assets/live.js")),
     ("scans.js", "text/javascript; charset=utf-8", include_str!("../../assets/scans.js")),

@@ -53,6 +53,7 @@ const MENU: &[Entry] = &[
     Entry { path: "/scans", name: |t| t.scans, right: Right::ScansView },
     Entry { path: "/stations", name: |t| t.stations, right: Right::StationsView },
     Entry { path: "/imports", name: |t| t.imports, right: Right::OrdersImport },
+    Entry { path: "/audit", name: |t| t.audit, right: Right::AuditView },
 ];
 
 impl Shell {

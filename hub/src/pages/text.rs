@@ -44,7 +44,7 @@ macro_rules! texts {
     ($($name:ident = $zh:literal, $en:literal;)*) => {
         /// The words of one language.
         #[derive(Debug)]
-        #[expect(missing_docs, reason = "each field is its own text, written once below")]
+        #[allow(missing_docs, reason = "each field is its own text, written once below")]
         pub struct Text { $(pub $name: &'static str,)* }
 
         static ZH: Text = Text { $($name: $zh,)* };
@@ -55,6 +55,8 @@ macro_rules! texts {
     };
 }
 
+pub(crate) use texts;
+
 texts! {
     brand = "Packline 装箱线", "Packline";
     skip = "跳到内容", "Skip to content";
@@ -63,6 +65,7 @@ texts! {
     scans = "扫描", "Scans";
     stations = "工位", "Stations";
     imports = "导入", "Imports";
+    audit = "审计", "Audit";
     account = "账号", "Account";
     log_in = "登录", "Log in";
     log_out = "退出", "Log out";

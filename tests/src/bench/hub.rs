@@ -38,7 +38,7 @@ async fn ingest_on(args: &Args, db: Option<String>, engine: &str) -> Result<Vec<
     let mut senders = Vec::new();
     for number in 1..=STATIONS {
         let station = StationId::parse(&format!("bench-{number}"))?;
-        fleet::actions::invite(&app.db, &site, &station, now()).await?;
+        fleet::actions::invite(&app.db, &site, &station, &Actor::Cli("bench".to_owned()), now()).await?;
         senders.push(Sender { station, site: site.clone(), sent: 0, link: ChainLink::START });
     }
     bare_table(&app).await?;

@@ -7,6 +7,7 @@ use packline_edge::disk::RealDisk;
 use packline_edge::journal::{self, Birth, Journal, Store};
 use packline_edge::link::{self, Running, mqtt};
 use packline_edge::replica::{Replica, Settings as ReplicaSettings};
+use packline_hub::actor::Actor;
 use packline_hub::app::App;
 use packline_hub::config::{Config, Settings};
 use packline_hub::fleet::actions::{EnrolRequest, enrol, invite};
@@ -100,7 +101,8 @@ impl Site {
         let station = StationId::parse(&format!("bench-{number}"))?;
         let mut key = [7; 32];
         key[..8].copy_from_slice(&number.to_le_bytes());
-        let token = invite(&self.app.db, &self.site, &station, now()).await?.token;
+        let by = Actor::Cli("bench".to_owned());
+        let token = invite(&self.app.db, &self.site, &station, &by, now()).await?.token;
         let secret = keys::to_hex(&key);
         let public_key = keys::to_hex(&Sealer::new(&key).public());
         enrol(&self.app.db, &EnrolRequest { token, public_key, mqtt_secret: secret.clone() }, now()).await?;

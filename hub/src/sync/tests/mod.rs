@@ -168,11 +168,11 @@ async fn a_new_site_begins_with_its_rules_and_settings() {
         assert_eq!(rows, [RowId::RULES, RowId::SETTINGS], "{engine}");
         let rules = fleet::actions::rules_of(&app.db, &site()).await.unwrap();
         let newer = packline_protocol::rules::RuleSet { revision: packline_protocol::id::Revision(3), ..rules };
-        fleet::actions::publish_rules(&app.db, &site(), &newer).await.unwrap();
+        fleet::actions::publish_rules(&app.db, &site(), &newer, &by(), app.clock.now()).await.unwrap();
         let deltas = fold_all(&app, &mut feed).await;
         let body = deltas[0].changes[0].body.clone().unwrap();
         assert!(matches!(Row::decode(RowId::RULES, &body).unwrap(), Row::Rules(rules) if rules == newer));
-        let again = fleet::actions::publish_rules(&app.db, &site(), &newer).await.unwrap_err();
+        let again = fleet::actions::publish_rules(&app.db, &site(), &newer, &by(), app.clock.now()).await.unwrap_err();
         assert_eq!(again.to_string(), "the rule set has revision `3`; give one above 3");
     }
 }
@@ -298,4 +298,9 @@ async fn a_site_without_a_log_is_said_to_have_none() {
     assert_eq!(range(&app, Epoch(1), Seq(1)).await, RangeAnswer::NoLog);
     assert_eq!(answer::buckets(&app.db, &site()).await.unwrap(), None);
     assert_eq!(answer::bucket_rows(&app.db, &site(), Epoch(1), &[1]).await.unwrap(), RowsAnswer::NoLog);
+}
+
+/// Whoever changes something here.
+fn by() -> crate::actor::Actor {
+    crate::actor::Actor::Cli("test".into())
 }

@@ -34,7 +34,7 @@ impl Hall {
     async fn open() -> Self {
         let app = TestApp::on(Engine::Sqlite).await;
         let station = Sealer::new(&[3; 32]);
-        let invitation = fleet::actions::invite(&app.db, &site(), &pack_1(), app.clock.now()).await.unwrap();
+        let invitation = fleet::actions::invite(&app.db, &site(), &pack_1(), &by(), app.clock.now()).await.unwrap();
         let request = fleet::actions::EnrolRequest {
             token: invitation.token,
             public_key: crate::keys::to_hex(&station.public()),

@@ -8,6 +8,8 @@ use super::model::{ImportError, Job, JobStatus, Options, Problem, Progress};
 use super::store;
 use crate::actor::Actor;
 use crate::app::App;
+use crate::audit::actions::record_all;
+use crate::audit::model::{Entry, Subject};
 use crate::store::Counter;
 use packline_protocol::id::SiteId;
 use packline_protocol::time::Timestamp;
@@ -62,9 +64,22 @@ pub fn check(options: &Options) -> Result<(), ImportError> {
 pub async fn queue(app: &App, job: &Job) -> Result<(), ImportError> {
     let mut tx = app.db.begin("imports.queue").await?;
     store::insert(&mut tx, job).await?;
+    record_all(&mut tx, entry(job).into_iter().collect()).await?;
     tx.commit().await?;
     app.show("import", shown(job));
     Ok(())
+}
+
+/// What the audit log says of a new import: who brought which file. What became of its orders stands with the import.
+fn entry(job: &Job) -> Option<Entry> {
+    let after = serde_json::json!({
+        "file": job.file_name,
+        "blake3": job.content_hash,
+        "bytes": job.progress.bytes_total,
+        "options": job.options,
+    });
+    let by = Actor::parse(&job.actor)?;
+    Some(Entry::new(job.created_at, &by, "imports.queue", Subject::new("import", job.id)).after(after))
 }
 
 /// An import.
