@@ -41,6 +41,8 @@ pub struct Inner {
     pub feed_wake: Notify,
     /// Wakes the reader of imported files.
     pub import_wake: Notify,
+    /// Wakes the worker that carries effects out.
+    pub effects_wake: Notify,
     live: broadcast::Sender<LiveEvent>,
     stop: watch::Sender<bool>,
 }
@@ -74,6 +76,7 @@ impl App {
             fleet: Fleet::default(),
             feed_wake: Notify::new(),
             import_wake: Notify::new(),
+            effects_wake: Notify::new(),
             live: broadcast::Sender::new(LIVE_BACKLOG),
             stop: watch::Sender::new(false),
         }))

@@ -2,6 +2,7 @@
 //!
 //! The file is TOML and its keys are the flags' names with `_`. Nothing here opens, listens or connects.
 
+use crate::outbound::guard::Network;
 use clap::{Args, ValueEnum};
 use packline_protocol::id::SiteId;
 use serde::Deserialize;
@@ -61,6 +62,12 @@ pub struct Settings {
     /// [default: 336]
     #[arg(long, env = "PACKLINE_LOG_KEEP_HOURS", value_name = "HOURS", global = true)]
     pub log_keep_hours: Option<u32>,
+    /// The hub's own address as people open it, for links in messages, such as https://hub.shop.example
+    #[arg(long, env = "PACKLINE_PUBLIC_URL", value_name = "URL", global = true)]
+    pub public_url: Option<String>,
+    /// Networks that webhooks, robots and mail may reach beside public addresses, such as 10.0.0.0/8, with commas
+    #[arg(long, env = "PACKLINE_OUTBOUND_ALLOW", value_name = "NETWORKS", global = true)]
+    pub outbound_allow: Option<String>,
     /// Write {"http": ..., "mqtt": ...} to this file once ready
     #[arg(long, env = "PACKLINE_READY_FILE", value_name = "FILE", global = true)]
     pub ready_file: Option<PathBuf>,
@@ -100,6 +107,10 @@ pub struct Config {
     pub contact_keep_days: u32,
     /// How long a change log keeps what went, in hours.
     pub log_keep_hours: u32,
+    /// The hub's own address as people open it.
+    pub public_url: Option<String>,
+    /// Networks that may be reached beside public addresses.
+    pub outbound_allow: Vec<Network>,
     /// Written once ready.
     pub ready_file: Option<PathBuf>,
     /// What is logged.
@@ -202,6 +213,8 @@ impl Settings {
             default_site: self.default_site.or(other.default_site),
             contact_keep_days: self.contact_keep_days.or(other.contact_keep_days),
             log_keep_hours: self.log_keep_hours.or(other.log_keep_hours),
+            public_url: self.public_url.or(other.public_url),
+            outbound_allow: self.outbound_allow.or(other.outbound_allow),
             ready_file: self.ready_file.or(other.ready_file),
             log: self.log.or(other.log),
             log_format: self.log_format.or(other.log_format),
@@ -224,6 +237,8 @@ impl TryFrom<Settings> for Config {
                 .unwrap_or_else(|| SiteId::parse(SITE).expect("the default is well formed")),
             contact_keep_days: keep_days(settings.contact_keep_days)?,
             log_keep_hours: settings.log_keep_hours.unwrap_or(LOG_KEEP_HOURS),
+            public_url: public_url(settings.public_url)?,
+            outbound_allow: networks(settings.outbound_allow.as_deref().unwrap_or_default())?,
             ready_file: settings.ready_file,
             log: settings.log.unwrap_or_else(|| LOG.to_owned()),
             log_format: settings.log_format.unwrap_or_default(),
@@ -245,6 +260,25 @@ impl Config {
             None => format!("sqlite:{}", self.data.join("hub.db").display()),
         }
     }
+}
+
+fn public_url(url: Option<String>) -> Result<Option<String>, ConfigError> {
+    match url {
+        Some(url) if !url.starts_with("https://") && !url.starts_with("http://") || url.contains('@') => {
+            let accepted = "https://HOST or http://HOST:PORT";
+            Err(ConfigError::Value { key: "public_url", value: url, accepted })
+        }
+        url => Ok(url),
+    }
+}
+
+fn networks(text: &str) -> Result<Vec<Network>, ConfigError> {
+    let named = text.split(',').map(str::trim).filter(|network| !network.is_empty());
+    let network = |text: &str| {
+        let accepted = "networks such as 10.0.0.0/8 or ::1, separated by commas";
+        text.parse().map_err(|_| ConfigError::Value { key: "outbound_allow", value: text.to_owned(), accepted })
+    };
+    named.map(network).collect()
 }
 
 fn check_db(url: Option<&str>) -> Result<(), ConfigError> {
@@ -332,6 +366,8 @@ mod tests {
         refused("broker = 'tcp://h'", "broker is `tcp://…`; give mqtt://HOST:PORT");
         refused("broker = 'mqtt://u:s3cret@h'", "the user in broker_user");
         refused("broker_user = 'hub'", "broker_user is set without broker; set both or neither");
+        refused("public_url = 'hub'", "public_url is `hub`; give https://HOST");
+        refused("outbound_allow = '10.0.0.0/8, all'", "outbound_allow is `all`; give networks");
         refused("default_site = 'A B'", "site is `A B`");
         refused("contact_keep_days = 0", "contact_keep_days is `0`; give a number of days from 1 to 3650");
         refused("log_format = 'xml'", "unknown variant `xml`, expected `text` or `json`");

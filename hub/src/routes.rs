@@ -8,11 +8,12 @@ use crate::channels::import;
 use crate::doors::Need::{LoggedIn, Open};
 use crate::doors::{Doors, Needs};
 use crate::pages::{assets, events, shell};
-use crate::{accounts, audit, contacts, fleet, orders, scans, sync, telemetry};
+use crate::{accounts, audit, contacts, effects, fleet, notices, orders, scans, sync, telemetry, webhooks};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::Redirect;
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 use utoipa_axum::routes;
@@ -105,6 +106,33 @@ fn pages() -> Doors {
         .post("/stations", Right::StationsManage, fleet::pages::add)
         .get("/stations/cards", Right::StationsView, fleet::pages::cards)
         .post("/stations/{station}/revoke", Right::StationsManage, fleet::pages::revoke)
+        .get("/notices", LoggedIn, notices::pages::bell::page)
+        .get("/notices/count", LoggedIn, notices::pages::bell::count)
+        .post("/notices/read", LoggedIn, notices::pages::bell::read_all)
+        .post("/notices/{id}/note", LoggedIn, notices::pages::bell::note)
+        .get("/notify", Right::NotifyManage, async || Redirect::to("/notify/rules"))
+        .get("/notify/rules", Right::NotifyManage, notices::pages::rules::list)
+        .post("/notify/rules", Right::NotifyManage, notices::pages::rules::add)
+        .get("/notify/rules/new", Right::NotifyManage, notices::pages::rules::new)
+        .get("/notify/rules/{id}", Right::NotifyManage, notices::pages::rules::edit)
+        .post("/notify/rules/{id}", Right::NotifyManage, notices::pages::rules::change)
+        .post("/notify/rules/{id}/remove", Right::NotifyManage, notices::pages::rules::remove)
+        .get("/notify/targets", Right::NotifyManage, notices::pages::targets::page)
+        .post("/notify/targets/robot", Right::NotifyManage, notices::pages::targets::add_robot)
+        .post("/notify/targets/mail", Right::NotifyManage, notices::pages::targets::add_mail)
+        .post("/notify/targets/{id}/test", Right::NotifyManage, notices::pages::targets::test)
+        .post("/notify/targets/{id}/switch", Right::NotifyManage, notices::pages::targets::switch)
+        .post("/notify/targets/{id}/remove", Right::NotifyManage, notices::pages::targets::remove)
+        .get("/webhooks", Right::NotifyManage, webhooks::pages::list)
+        .post("/webhooks", Right::NotifyManage, webhooks::pages::add)
+        .get("/webhooks/{id}", Right::NotifyManage, webhooks::pages::page)
+        .post("/webhooks/{id}/test", Right::NotifyManage, webhooks::pages::test)
+        .post("/webhooks/{id}/rotate", Right::NotifyManage, webhooks::pages::rotate)
+        .post("/webhooks/{id}/switch", Right::NotifyManage, webhooks::pages::switch)
+        .post("/webhooks/{id}/replay", Right::NotifyManage, webhooks::pages::replay)
+        .post("/webhooks/{id}/remove", Right::NotifyManage, webhooks::pages::remove)
+        .get("/effects", Right::NotifyManage, effects::pages::page)
+        .post("/effects/{id}", Right::NotifyManage, effects::pages::decide)
         .post("/preferences", Open, accounts::pages::preferences)
         .fallback(shell::nowhere)
         .wrap(|router| router.layer(from_fn(shell::dress)))

@@ -8,7 +8,7 @@ use crate::keys::HubKeys;
 use crate::lifecycle::{self, Alone, Ready};
 use crate::routes;
 use crate::store::Db;
-use crate::{accounts, audit, backup, contacts, orders, privacy, sync};
+use crate::{accounts, audit, backup, contacts, effects, notices, orders, outbound, privacy, sync, webhooks};
 use anyhow::Context as _;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -76,6 +76,10 @@ async fn start(app: &App, parts: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Re
     parts.spawn(orders::jobs::keep(app.clone()));
     parts.spawn(audit::jobs::keep(app.clone()));
     parts.spawn(contacts::jobs::keep(app.clone()));
+    parts.spawn(effects::jobs::keep(app.clone()));
+    parts.spawn(notices::jobs::run(app.clone()));
+    parts.spawn(webhooks::jobs::keep(app.clone()));
+    parts.spawn(outbound::worker::run(app.clone()));
     Ok(Ready { http, mqtt })
 }
 

@@ -6,27 +6,34 @@ use super::rights::{Right, Rights};
 use super::{roles, store};
 use crate::app::App;
 use crate::clock;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, chain};
+use crate::notices;
+use crate::notices::model::{NoticeKind, Occurrence};
 use argon2::Argon2;
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
+use packline_protocol::time::Moment;
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Semaphore;
-use tracing::info;
+use tracing::{info, warn};
 
 /// The account of the first start.
 pub const FIRST_USER: &str = "admin";
 /// The file in the data folder with the first password, until it is changed.
 pub const FIRST_LOGIN_FILE: &str = "first-login";
+/// People are told of guessing no more often than this.
+const TELL_EVERY_MS: u64 = 60_000;
 
 /// What the log-in keeps in memory: wrong tries, how many passwords are hashed at once (each takes 19 MiB), and what
 /// each role may do.
 #[derive(Debug)]
 pub struct Desk {
     tries: Mutex<Tries>,
+    /// When people were last told that somebody is guessing.
+    told: Mutex<Option<Moment>>,
     hashing: Semaphore,
     roles: Mutex<KnownRoles>,
 }
@@ -40,7 +47,7 @@ struct KnownRoles {
 
 impl Default for Desk {
     fn default() -> Self {
-        Desk { tries: Mutex::default(), hashing: Semaphore::new(2), roles: Mutex::default() }
+        Desk { tries: Mutex::default(), told: Mutex::default(), hashing: Semaphore::new(2), roles: Mutex::default() }
     }
 }
 
@@ -84,7 +91,11 @@ pub fn is_first(app: &App) -> bool {
 /// A session for whoever knows the password. `address` is where the try comes from.
 pub async fn log_in(app: &App, name: &str, password: &Password, address: &str) -> Result<SessionToken> {
     let now = clock::moment();
-    app.desk.tries().check(&[name, address], now)?;
+    let may_try = app.desk.tries().check(&[name, address], now);
+    if let Err(error) = may_try {
+        tell_of_guessing(app, address, now).await;
+        return Err(error.into());
+    }
     let Some(name) = check(app, name, password).await? else {
         app.desk.tries().wrong(&[name, address], now);
         return Err(AccountError::Wrong.into());
@@ -97,6 +108,24 @@ pub async fn log_in(app: &App, name: &str, password: &Password, address: &str) -
     store::insert_session(&mut tx, token.hash(), &name, now).await?;
     tx.commit().await?;
     Ok(token)
+}
+
+/// Tells whoever looks after the hub, at most once a minute, however many tries there are.
+async fn tell_of_guessing(app: &App, address: &str, now: Moment) {
+    let is_due = {
+        let mut told = app.desk.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = told.is_none_or(|told| now.since_ms(told) >= TELL_EVERY_MS);
+        if is_due {
+            *told = Some(now);
+        }
+        is_due
+    };
+    if is_due {
+        let guessing = Occurrence::new(NoticeKind::LoginGuessing, address);
+        if let Err(error) = notices::actions::raise_now(app, &[guessing]).await {
+            warn!(error = %chain(&error), "Failed to tell that somebody is guessing passwords");
+        }
+    }
 }
 
 /// The session of this token, while it is in force.

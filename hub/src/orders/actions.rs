@@ -6,6 +6,7 @@ use super::facts;
 use super::input::{AddressText, OrderInput};
 use super::list::{CodeHit, Cursor, Filter, Page};
 use super::model::{Effect, Order, OrderError, OrderEvent, Outcome};
+use super::news;
 use super::settle::KEEP_CLOSED_MS;
 use super::store::{self, NewEvent};
 use crate::actor::Actor;
@@ -16,6 +17,8 @@ use crate::contacts::actions as contacts;
 use crate::contacts::model::Told;
 use crate::privacy::mask;
 use crate::store::{Counter, Db, Retry, StoreError, Tx, changelog};
+use crate::webhooks;
+use crate::webhooks::model::Event;
 use packline_protocol::code;
 use packline_protocol::facts::{Parcel, Release};
 use packline_protocol::id::{OrderId, ParcelId, SiteId};
@@ -64,6 +67,7 @@ async fn receive_batch(
             Err(error) => return Err(error.into()),
             Ok(outcomes) => {
                 app.feed_wake.notify_one();
+                app.effects_wake.notify_one();
                 show(app, &outcomes);
                 return Ok(outcomes);
             }
@@ -115,6 +119,8 @@ impl Batch<'_> {
         contacts::keep(&mut tx, &self.app.vault, &told, now).await?;
         mark_dirty(&mut tx, &pairs).await?;
         record_all(&mut tx, self.entry(&outcomes, now).into_iter().collect()).await?;
+        let news: Vec<Event> = pairs.iter().flat_map(|(before, after)| news::events(*before, after)).collect();
+        webhooks::actions::emit(&mut tx, &news, now).await?;
         tx.commit().await?;
         Ok(outcomes)
     }

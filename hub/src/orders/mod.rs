@@ -16,6 +16,7 @@ pub mod jobs;
 pub mod list;
 pub mod model;
 pub mod money;
+mod news;
 pub mod pages;
 mod settle;
 pub(crate) mod store;

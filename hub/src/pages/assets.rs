@@ -9,9 +9,11 @@ const ASSETS: &[(&str, &str, &str)] = &[
     ("app.css", "text/css; charset=utf-8", include_str!("../../assets/app.css")),
     ("app.js", "text/javascript; charset=utf-8", include_str!("../../assets/app.js")),
     ("contact.js", "text/javascript; charset=utf-8", include_str!("../../assets/contact.js")),
+    ("bell.js", "text/javascript; charset=utf-8", include_str!("../../assets/bell.js")),
     ("import.js", "text/javascript; charset=utf-8", include_str!("../../assets/import.js")),
     ("live.js", "text/javascript; charset=utf-8", include_str!("../../assets/live.js")),
     ("scans.js", "text/javascript; charset=utf-8", include_str!("../../assets/scans.js")),
+    ("sending.js", "text/javascript; charset=utf-8", include_str!("../../assets/sending.js")),
     ("stations.js", "text/javascript; charset=utf-8", include_str!("../../assets/stations.js")),
     ("icon.svg", "image/svg+xml", include_str!("../../assets/icon.svg")),
 ];

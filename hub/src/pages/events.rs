@@ -15,7 +15,7 @@ const ALIVE: Duration = Duration::from_secs(10);
 
 /// Live events
 ///
-/// A stream of server-sent events: `scan`, `conflict`, `station`, `orders`, `import`, each for those who may see what it is about. It
+/// A stream of server-sent events: `scan`, `conflict`, `station`, `orders`, `import`, `effect`, `notice`, each for those who may see what it is about. It
 /// ends when the hub stops.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events",
     responses((status = 200, description = "text/event-stream", content_type = "text/event-stream", body = String)))]
@@ -28,20 +28,24 @@ pub async fn stream(
     let events = live
         .filter_map(async |event| event.ok())
         .filter(move |event| {
-            let seen = right_to_see(event.kind).is_some_and(|right| session.may(right));
+            let seen = may_see(&session, event.kind);
             async move { seen }
         })
         .map(|event| Ok(Event::default().event(event.kind).data(event.data.to_string())));
     Sse::new(events.take_until(async move { app.stopped().await })).keep_alive(KeepAlive::new().interval(ALIVE))
 }
 
-/// What somebody needs to see events of this kind. A kind that is not listed is seen by nobody.
-fn right_to_see(kind: &str) -> Option<Right> {
-    match kind {
-        "scan" | "conflict" => Some(Right::ScansView),
-        "station" => Some(Right::StationsView),
-        "orders" => Some(Right::OrdersView),
-        "import" => Some(Right::OrdersImport),
-        _ => None,
-    }
+/// Whether somebody may see events of this kind. A kind that is not listed is seen by nobody.
+fn may_see(session: &Session, kind: &str) -> bool {
+    let right = match kind {
+        "scan" | "conflict" => Right::ScansView,
+        "station" => Right::StationsView,
+        "orders" => Right::OrdersView,
+        "import" => Right::OrdersImport,
+        "effect" => Right::NotifyManage,
+        // It says only that there may be something: each page asks for its own.
+        "notice" => return true,
+        _ => return false,
+    };
+    session.may(right)
 }

@@ -4,6 +4,7 @@
 
 pub mod assets;
 pub mod events;
+pub mod fields;
 pub mod mark;
 pub mod shell;
 pub mod text;

@@ -54,6 +54,7 @@ const MENU: &[Entry] = &[
     Entry { path: "/stations", name: |t| t.stations, right: Right::StationsView },
     Entry { path: "/imports", name: |t| t.imports, right: Right::OrdersImport },
     Entry { path: "/audit", name: |t| t.audit, right: Right::AuditView },
+    Entry { path: "/notify", name: |t| t.sending, right: Right::NotifyManage },
 ];
 
 impl Shell {

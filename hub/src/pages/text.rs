@@ -66,6 +66,8 @@ texts! {
     stations = "工位", "Stations";
     imports = "导入", "Imports";
     audit = "审计", "Audit";
+    sending = "通知", "Sending";
+    bell = "我的通知", "My notices";
     account = "账号", "Account";
     log_in = "登录", "Log in";
     log_out = "退出", "Log out";

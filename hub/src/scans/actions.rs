@@ -2,12 +2,15 @@
 
 use super::decide::{self, Hinted, Position};
 use super::model::{Arrival, Conflict, ConflictKind, Entry, ScanKind, ScanRow, ScansError};
+use super::news;
 use super::store::{self, Journal, NewConflict, NewRecord, Standing};
 use crate::fleet;
+use crate::notices;
 use crate::orders;
 use crate::orders::actions::ReleaseNoted;
 use crate::orders::model::OrderError;
 use crate::store::{Counter, Db, Retry, StoreError, Tx};
+use crate::webhooks;
 use packline_protocol::downlink::{Ack, REFUSED_FORK, Refusal, Welcome};
 use packline_protocol::facts::{CodeClass, Facts, Parcel, Release, ScanFacts};
 use packline_protocol::id::{OrderId, ParcelId, ScanSeq, SiteId, StationId};
@@ -79,6 +82,10 @@ async fn attempt(db: &Db, arrived: &[Arrived], ids: &[u64], now: Timestamp) -> R
     store::add_records(&mut tx, &new).await?;
     store::add_conflicts(&mut tx, &conflicts).await?;
     store::put_positions(&mut tx, &book.moved(), now).await?;
+    let rows: Vec<&ScanRow> = new.iter().map(|record| &record.row).collect();
+    let unfit: Vec<&Conflict> = conflicts.iter().map(|new| &new.conflict).collect();
+    notices::actions::raise(&mut tx, &news::occurrences(&rows, &unfit), now).await?;
+    webhooks::actions::emit(&mut tx, &news::events(&rows), now).await?;
     tx.commit().await?;
     Ok(Taken {
         acks: book.acks(),

@@ -4,6 +4,7 @@ pub mod actions;
 pub mod api;
 mod decide;
 pub mod model;
+mod news;
 pub mod pages;
 mod store;
 

@@ -25,6 +25,12 @@ pub enum Counter {
     BackupRun,
     /// Changes of settings.
     SettingChange,
+    /// Rules of notices.
+    NoticeRule,
+    /// Targets of notices.
+    NoticeTarget,
+    /// Webhooks.
+    Webhook,
 }
 
 impl Counter {
@@ -38,6 +44,9 @@ impl Counter {
             Counter::ScanConflict => "scan_conflict",
             Counter::BackupRun => "backup_run",
             Counter::SettingChange => "setting_change",
+            Counter::NoticeRule => "notice_rule",
+            Counter::NoticeTarget => "notice_target",
+            Counter::Webhook => "webhook",
         }
     }
 }

@@ -16,6 +16,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (6, "audit", include_str!("../../migrations/0006_audit.sql")),
     (7, "contacts", include_str!("../../migrations/0007_contacts.sql")),
     (9, "operations", include_str!("../../migrations/0009_operations.sql")),
+    (10, "outbound", include_str!("../../migrations/0010_outbound.sql")),
 ];
 
 pub(super) async fn run(pool: &AnyPool) -> Result<i64, StoreError> {

@@ -2,7 +2,7 @@
 
 use super::{Rows, Statement, changelog, ids};
 use crate::channels::import;
-use crate::{accounts, audit, backup, contacts, fleet, orders, privacy, scans, sync};
+use crate::{accounts, audit, backup, contacts, effects, fleet, notices, orders, privacy, scans, sync, webhooks};
 
 /// The statements of each module; a module with SQL adds its list here.
 pub fn statements() -> Vec<Statement> {
@@ -14,9 +14,12 @@ pub fn statements() -> Vec<Statement> {
         audit::STATEMENTS,
         contacts::STATEMENTS,
         privacy::STATEMENTS,
+        effects::STATEMENTS,
         fleet::STATEMENTS,
+        notices::STATEMENTS,
         scans::STATEMENTS,
         sync::STATEMENTS,
+        webhooks::STATEMENTS,
         import::STATEMENTS,
         backup::STATEMENTS,
         &orders,

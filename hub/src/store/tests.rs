@@ -103,7 +103,8 @@ async fn a_transaction_that_is_dropped_never_was() {
     for engine in ENGINES {
         let app = TestApp::on(engine).await;
         let count = async || {
-            let row = sqlx::query("SELECT COUNT(*) FROM counter").fetch_one(app.db.read()).await.unwrap();
+            let row =
+                sqlx::query("SELECT COUNT(*) FROM counter WHERE name = 'x'").fetch_one(app.db.read()).await.unwrap();
             row.get::<i64, _>(0)
         };
         let insert = "INSERT INTO counter (name, next_value) VALUES ('x', 1)";

@@ -91,6 +91,7 @@ async fn tell(app: &App, post: &Post, taken: Taken) {
     }
     if !records.is_empty() {
         app.feed_wake.notify_one();
+        app.effects_wake.notify_one();
     }
     let count = records.len() as u64;
     app.metrics.counter("packline_scan_records_total", "Scan records taken, each once.", &[]).add(count);

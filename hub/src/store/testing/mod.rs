@@ -40,7 +40,13 @@ impl TestApp {
             Engine::Sqlite => (sqlite(&folder).await, None),
             Engine::Postgres => postgres().await,
         };
-        let settings = Settings { db: url, data: Some(folder.path().to_owned()), ..Settings::default() };
+        let settings = Settings {
+            db: url,
+            data: Some(folder.path().to_owned()),
+            // Those outside are simulated on this machine.
+            outbound_allow: Some("127.0.0.0/8".to_owned()),
+            ..Settings::default()
+        };
         let config = Config::try_from(settings).unwrap();
         let app = App::new(config, db, HubKeys::random(), Vault::random(), Clock::standing_at(START));
         TestApp { app, _folder: folder }

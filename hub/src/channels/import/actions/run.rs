@@ -10,6 +10,8 @@ use crate::actor::Actor;
 use crate::app::App;
 use crate::clock;
 use crate::error;
+use crate::notices;
+use crate::notices::model::{NoticeKind, Occurrence};
 use crate::orders::actions as orders;
 use crate::orders::input::OrderInput;
 use crate::orders::model::{Effect, Outcome};
@@ -209,6 +211,11 @@ impl Taker<'_> {
         let mut tx = self.app.db.begin("imports.end").await?;
         store::move_on(&mut tx, job.id, &job.progress, now).await?;
         store::end(&mut tx, job.id, job.status, job.failure.as_deref(), now).await?;
+        if let Some(why) = &job.failure {
+            let key = job.id.to_string();
+            let failed = Occurrence::new(NoticeKind::ImportFailed, key).saying(why).see(format!("/imports/{}", job.id));
+            notices::actions::raise(&mut tx, &[failed], now).await?;
+        }
         tx.commit().await?;
         log(job);
         self.app.show("import", super::shown(job));
