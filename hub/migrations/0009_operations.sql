@@ -19,6 +19,7 @@ CREATE TABLE backup_run (
     failure TEXT
 );
 CREATE INDEX backup_run_by_time ON backup_run (started_at, id);
+CREATE INDEX backup_run_by_status ON backup_run (status, started_at, id);
 
 -- How far a journal's records are in a verified backup that survives this machine: stations may forget those.
 ALTER TABLE ingest_position ADD COLUMN safe_upto BIGINT NOT NULL DEFAULT 0;

@@ -7,7 +7,9 @@ use crate::config::Config;
 use crate::fleet::Fleet;
 use crate::keys::HubKeys;
 use crate::metrics::Metrics;
+use crate::otlp::Traces;
 use crate::privacy::Vault;
+use crate::settings::Board;
 use crate::store::{ChainKey, Db};
 use std::ops::Deref;
 use std::sync::Arc;
@@ -33,6 +35,10 @@ pub struct Inner {
     pub desk: Desk,
     /// What it knows of the audit log.
     pub audit: audit::actions::Watch,
+    /// The settings that people change while it runs.
+    pub settings: Board,
+    /// Where spans of its work go.
+    pub traces: Traces,
     /// What it measures.
     pub metrics: Metrics,
     /// The stations as this process knows them.
@@ -64,6 +70,7 @@ impl App {
     /// A hub on this store. Nothing runs yet.
     pub fn new(config: Config, db: Db, keys: HubKeys, vault: Vault, clock: Clock) -> App {
         db.seal_with(ChainKey { id: keys.hub_id(), secret: keys.derive("audit chain") });
+        let traces = Traces::new(config.otlp.is_some());
         App(Arc::new(Inner {
             config,
             db,
@@ -72,6 +79,8 @@ impl App {
             clock,
             desk: Desk::default(),
             audit: audit::actions::Watch::default(),
+            settings: Board::default(),
+            traces,
             metrics: Metrics::default(),
             fleet: Fleet::default(),
             feed_wake: Notify::new(),

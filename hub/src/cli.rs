@@ -6,6 +6,7 @@ use crate::accounts::cli::UserCommand;
 use crate::backup::cli::{BackupArgs, KeysCommand, RestoreArgs};
 use crate::channels::import::cli::ImportArgs;
 use crate::config::{Config, Settings};
+use crate::doctor::cli::DoctorArgs;
 use crate::fleet::cli::StationCommand;
 use crate::say::say;
 use crate::store::Db;
@@ -46,6 +47,8 @@ enum Command {
     /// Keep the hub's keys apart from its backups
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Prove that what is stored fits together; the hub may run meanwhile
+    Doctor(DoctorArgs),
     /// Manage accounts
     #[command(subcommand)]
     User(UserCommand),
@@ -107,6 +110,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Import(args) => args.run(config).await,
             Command::Backup(args) => Ok(args.run(&serve::open(config).await?).await?),
             Command::Restore(args) => Ok(args.run(&config).await?),
+            Command::Doctor(args) => Ok(args.run(&serve::open(config).await?).await?),
             Command::Keys(command) => Ok(command.run(&config)?),
             Command::User(command) => Ok(command.run(&serve::open(config).await?).await?),
             Command::Rebuild => Ok(sync::service::rebuild(&serve::open(config).await?).await?),

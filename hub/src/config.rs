@@ -15,6 +15,8 @@ pub const HTTP_LISTEN: &str = "127.0.0.1:8080";
 pub const MQTT_LISTEN: &str = "0.0.0.0:1883";
 /// The data folder unless told otherwise.
 pub const DATA: &str = "./packline-data";
+/// The folder of daily backups in the data folder, unless told otherwise.
+const BACKUPS: &str = "backups";
 /// What is logged unless told otherwise.
 pub const LOG: &str = "info,sqlx=warn,rmqtt=warn,rmqtt_retainer=warn";
 /// The site of parcels whose source names none, unless told otherwise.
@@ -52,6 +54,9 @@ pub struct Settings {
     /// The data folder: database, key, snapshots [default: ./packline-data]
     #[arg(long, env = "PACKLINE_DATA", value_name = "DIR", global = true)]
     pub data: Option<PathBuf>,
+    /// Where the daily backups go [default: backups in the data folder]
+    #[arg(long, env = "PACKLINE_BACKUP_DIR", value_name = "DIR", global = true)]
+    pub backup_dir: Option<PathBuf>,
     /// The site of parcels whose source names none [default: main]
     #[arg(long, env = "PACKLINE_DEFAULT_SITE", value_name = "SITE", global = true)]
     pub default_site: Option<SiteId>,
@@ -74,6 +79,9 @@ pub struct Settings {
     /// What is logged, as in RUST_LOG [default: info,sqlx=warn,rmqtt=warn,rmqtt_retainer=warn]
     #[arg(long, env = "PACKLINE_LOG", value_name = "FILTER", global = true)]
     pub log: Option<String>,
+    /// Send traces to this OpenTelemetry collector, as http://HOST:PORT or https://HOST:PORT (OTLP over HTTP)
+    #[arg(long, env = "PACKLINE_OTLP", value_name = "URL", global = true)]
+    pub otlp: Option<String>,
     /// How the log is written [default: text]
     #[arg(long, env = "PACKLINE_LOG_FORMAT", value_name = "FORMAT", global = true)]
     pub log_format: Option<LogFormat>,
@@ -101,6 +109,8 @@ pub struct Config {
     pub db: Option<DbUrl>,
     /// The data folder.
     pub data: PathBuf,
+    /// Where the daily backups go.
+    pub backup_dir: PathBuf,
     /// The site of parcels whose source names none.
     pub default_site: SiteId,
     /// Days after which the contacts of orders that are over are erased.
@@ -113,6 +123,8 @@ pub struct Config {
     pub outbound_allow: Vec<Network>,
     /// Written once ready.
     pub ready_file: Option<PathBuf>,
+    /// The collector of traces.
+    pub otlp: Option<String>,
     /// What is logged.
     pub log: String,
     /// How the log is written.
@@ -210,6 +222,7 @@ impl Settings {
             broker_ca_file: self.broker_ca_file.or(other.broker_ca_file),
             db: self.db.or(other.db),
             data: self.data.or(other.data),
+            backup_dir: self.backup_dir.or(other.backup_dir),
             default_site: self.default_site.or(other.default_site),
             contact_keep_days: self.contact_keep_days.or(other.contact_keep_days),
             log_keep_hours: self.log_keep_hours.or(other.log_keep_hours),
@@ -217,6 +230,7 @@ impl Settings {
             outbound_allow: self.outbound_allow.or(other.outbound_allow),
             ready_file: self.ready_file.or(other.ready_file),
             log: self.log.or(other.log),
+            otlp: self.otlp.or(other.otlp),
             log_format: self.log_format.or(other.log_format),
         }
     }
@@ -227,11 +241,14 @@ impl TryFrom<Settings> for Config {
 
     fn try_from(settings: Settings) -> Result<Config, ConfigError> {
         check_db(settings.db.as_deref())?;
+        check_otlp(settings.otlp.as_deref())?;
+        let data = settings.data.clone().unwrap_or_else(|| PathBuf::from(DATA));
         Ok(Config {
             http_listen: settings.http_listen.unwrap_or_else(|| default_address(HTTP_LISTEN)),
             broker: broker_choice(&settings)?,
             db: settings.db.map(DbUrl),
-            data: settings.data.unwrap_or_else(|| PathBuf::from(DATA)),
+            backup_dir: settings.backup_dir.unwrap_or_else(|| data.join(BACKUPS)),
+            data,
             default_site: settings
                 .default_site
                 .unwrap_or_else(|| SiteId::parse(SITE).expect("the default is well formed")),
@@ -240,6 +257,7 @@ impl TryFrom<Settings> for Config {
             public_url: public_url(settings.public_url)?,
             outbound_allow: networks(settings.outbound_allow.as_deref().unwrap_or_default())?,
             ready_file: settings.ready_file,
+            otlp: settings.otlp,
             log: settings.log.unwrap_or_else(|| LOG.to_owned()),
             log_format: settings.log_format.unwrap_or_default(),
         })
@@ -330,6 +348,20 @@ fn broker_choice(settings: &Settings) -> Result<BrokerChoice, ConfigError> {
     })
 }
 
+fn check_otlp(url: Option<&str>) -> Result<(), ConfigError> {
+    let Some(url) = url else { return Ok(()) };
+    let is_address = url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    if is_address && !url.contains('@') {
+        return Ok(());
+    }
+    let scheme = url.split("://").next().unwrap_or_default().chars().take(16).collect::<String>();
+    Err(ConfigError::Value {
+        key: "otlp",
+        value: format!("{scheme}://…"),
+        accepted: "http://HOST:PORT or https://HOST:PORT",
+    })
+}
+
 fn default_address(text: &str) -> SocketAddr {
     text.parse().expect("the default is an address")
 }
@@ -368,6 +400,7 @@ mod tests {
         refused("broker_user = 'hub'", "broker_user is set without broker; set both or neither");
         refused("public_url = 'hub'", "public_url is `hub`; give https://HOST");
         refused("outbound_allow = '10.0.0.0/8, all'", "outbound_allow is `all`; give networks");
+        refused("otlp = 'grpc://h:4317'", "otlp is `grpc://…`; give http://HOST:PORT or https://HOST:PORT");
         refused("default_site = 'A B'", "site is `A B`");
         refused("contact_keep_days = 0", "contact_keep_days is `0`; give a number of days from 1 to 3650");
         refused("log_format = 'xml'", "unknown variant `xml`, expected `text` or `json`");

@@ -2,6 +2,7 @@
 
 use crate::accounts::rights::Right;
 use crate::app::App;
+use crate::describe;
 use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler;
 use axum::routing::{MethodRouter, get, post};
@@ -149,6 +150,7 @@ impl Doors {
     pub fn described_at(mut self, path: &str, need: impl Into<Need>) -> (Router<App>, Needs, Document) {
         self.needs.put(path, "GET", need.into());
         let (router, document) = self.router.split_for_parts();
+        let document = describe::complete(document, &self.needs);
         let served = document.clone();
         (router.route(path, get(async || Json(served))), self.needs, document)
     }

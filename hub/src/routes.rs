@@ -8,7 +8,10 @@ use crate::channels::import;
 use crate::doors::Need::{LoggedIn, Open};
 use crate::doors::{Doors, Needs};
 use crate::pages::{assets, events, shell};
-use crate::{accounts, audit, contacts, effects, fleet, notices, orders, scans, sync, telemetry, webhooks};
+use crate::{
+    accounts, audit, backup, contacts, effects, fleet, health, idempotency, notices, orders, refusal, scans, settings,
+    sync, telemetry, webhooks,
+};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
@@ -23,6 +26,8 @@ pub fn router(app: App) -> Router {
     let (router, needs, _) = doors();
     router
         .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(from_fn_with_state(app.clone(), idempotency::api::once))
+        .layer(from_fn(refusal::problems))
         .layer(from_fn_with_state(Guard::new(app.clone(), needs), gate))
         .layer(from_fn_with_state(app.clone(), telemetry::request_line))
         .with_state(app)
@@ -79,6 +84,13 @@ fn api() -> Doors {
         .api(Right::ScansView, routes!(scans::api::list))
         .api(Right::ScansView, routes!(scans::api::conflicts))
         .api(Right::StationsView, routes!(sync::api::log))
+        .api(Right::SettingsView, routes!(settings::api::read))
+        .api(Right::SettingsManage, routes!(settings::api::change))
+        .api(Right::SettingsView, routes!(settings::api::history))
+        .api(Right::SettingsManage, routes!(settings::api::undo))
+        .api(Right::HealthView, routes!(health::api::health))
+        .api(Right::HealthView, routes!(backup::api::list))
+        .api(Right::SettingsManage, routes!(backup::api::begin))
 }
 
 /// Pages for people.
@@ -133,6 +145,11 @@ fn pages() -> Doors {
         .post("/webhooks/{id}/remove", Right::NotifyManage, webhooks::pages::remove)
         .get("/effects", Right::NotifyManage, effects::pages::page)
         .post("/effects/{id}", Right::NotifyManage, effects::pages::decide)
+        .get("/health", Right::HealthView, health::pages::page)
+        .post("/health/backup", Right::SettingsManage, health::pages::back_up)
+        .get("/settings", Right::SettingsView, settings::pages::page)
+        .post("/settings", Right::SettingsManage, settings::pages::save)
+        .post("/settings/{id}/undo", Right::SettingsManage, settings::pages::undo)
         .post("/preferences", Open, accounts::pages::preferences)
         .fallback(shell::nowhere)
         .wrap(|router| router.layer(from_fn(shell::dress)))
@@ -143,7 +160,7 @@ fn operations() -> Doors {
     Doors::new(Document::default()).get("/healthz", Open, async || "ok\n").get("/readyz", Open, is_ready).get(
         "/metrics",
         Right::MetricsView,
-        metrics,
+        health::api::metrics,
     )
 }
 
@@ -154,8 +171,4 @@ async fn is_ready(State(app): State<App>) -> (StatusCode, &'static str) {
         Ok(()) => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n"),
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n"),
     }
-}
-
-async fn metrics(State(app): State<App>) -> String {
-    app.metrics.text()
 }

@@ -8,7 +8,9 @@ use crate::keys::HubKeys;
 use crate::lifecycle::{self, Alone, Ready};
 use crate::routes;
 use crate::store::Db;
-use crate::{accounts, audit, backup, contacts, effects, notices, orders, outbound, privacy, sync, webhooks};
+use crate::{
+    accounts, audit, backup, contacts, effects, notices, orders, otlp, outbound, privacy, settings, sync, webhooks,
+};
 use anyhow::Context as _;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -28,6 +30,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     })?;
     let app = open(config).await?;
     backup::actions::sweep(&app.config.data);
+    settings::actions::refresh(&app).await?;
     accounts::actions::make_first(&app).await?;
     let mut parts: JoinSet<anyhow::Result<()>> = JoinSet::new();
     let ready = start(&app, &mut parts).await?;
@@ -80,6 +83,10 @@ async fn start(app: &App, parts: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Re
     parts.spawn(notices::jobs::run(app.clone()));
     parts.spawn(webhooks::jobs::keep(app.clone()));
     parts.spawn(outbound::worker::run(app.clone()));
+    parts.spawn(settings::jobs::run(app.clone()));
+    parts.spawn(settings::jobs::forget(app.clone()));
+    parts.spawn(backup::jobs::run(app.clone()));
+    parts.spawn(otlp::export(app.clone()));
     Ok(Ready { http, mqtt })
 }
 

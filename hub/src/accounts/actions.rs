@@ -1,7 +1,7 @@
 //! Logging in and out, and passwords.
 
-use super::decide::{self, Tries, Use};
-use super::model::{AccountError, IDLE_MS, Password, Session, SessionToken, UserName};
+use super::decide::{self, Lasting, Tries, Use};
+use super::model::{AccountError, Password, Session, SessionToken, UserName};
 use super::rights::{Right, Rights};
 use super::{roles, store};
 use crate::app::App;
@@ -104,7 +104,7 @@ pub async fn log_in(app: &App, name: &str, password: &Password, address: &str) -
     let token = SessionToken::new(random());
     let now = app.clock.now();
     let mut tx = app.db.begin("accounts.log_in").await?;
-    store::end_sessions_before(&mut tx, now.plus_ms(-IDLE_MS)).await?;
+    store::end_sessions_before(&mut tx, now.plus_ms(-lasting(app).idle_ms)).await?;
     store::insert_session(&mut tx, token.hash(), &name, now).await?;
     tx.commit().await?;
     Ok(token)
@@ -132,7 +132,7 @@ async fn tell_of_guessing(app: &App, address: &str, now: Moment) {
 pub async fn session(app: &App, token: SessionToken) -> Result<Option<Session>> {
     let Some(stored) = store::find_session(app.db.read(), token.hash()).await? else { return Ok(None) };
     let now = app.clock.now();
-    match decide::use_of(&stored, now) {
+    match decide::use_of(&stored, now, lasting(app)) {
         Use::Over => return Ok(None),
         Use::Fine => {}
         Use::Touch => {
@@ -143,6 +143,12 @@ pub async fn session(app: &App, token: SessionToken) -> Result<Option<Session>> 
     }
     let rights = rights_of(app, &stored.role, stored.revision).await?;
     Ok(Some(Session { user: stored.user, role: stored.role, rights, token }))
+}
+
+/// How long sessions last, by the settings in force.
+fn lasting(app: &App) -> Lasting {
+    let settings = app.settings.now();
+    Lasting { idle_ms: settings.session_rest_minutes * 60_000, life_ms: settings.session_life_hours * 3_600_000 }
 }
 
 /// What a role may do at this revision: read again whenever the revision has moved, on whichever hub that was.

@@ -1,6 +1,6 @@
 //! When a password is good enough, when a session is over, when somebody has tried too often.
 
-use super::model::{AccountError, IDLE_MS, PASSWORD_MAX, PASSWORD_MIN, Password, SESSION_MS, StoredSession};
+use super::model::{AccountError, PASSWORD_MAX, PASSWORD_MIN, Password, StoredSession};
 use packline_protocol::time::{Moment, Timestamp};
 use std::collections::BTreeMap;
 
@@ -30,9 +30,18 @@ pub enum Use {
     Over,
 }
 
-pub fn use_of(session: &StoredSession, now: Timestamp) -> Use {
+/// How long sessions last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lasting {
+    /// Without use, in milliseconds.
+    pub idle_ms: i64,
+    /// In any case, in milliseconds.
+    pub life_ms: i64,
+}
+
+pub fn use_of(session: &StoredSession, now: Timestamp, lasting: Lasting) -> Use {
     let (age, idle) = (now.since_ms(session.created_at), now.since_ms(session.used_at));
-    if session.is_shut || age > SESSION_MS || idle > IDLE_MS {
+    if session.is_shut || age > lasting.life_ms || idle > lasting.idle_ms {
         Use::Over
     } else if idle > USE_GRAIN_MS {
         Use::Touch
@@ -75,6 +84,7 @@ impl Tries {
 mod tests {
     use super::*;
     use crate::accounts::model::UserName;
+    use crate::accounts::model::{IDLE_MS, SESSION_MS};
 
     #[test]
     fn a_password_needs_twelve_characters_of_any_script() {
@@ -104,10 +114,12 @@ mod tests {
             (0, SESSION_MS, SESSION_MS, Use::Fine),
             (0, SESSION_MS, SESSION_MS + 1, Use::Over),
         ] {
-            assert_eq!(use_of(&session(created, used), Timestamp(now)), expected, "{created} {used} {now}");
+            let lasting = Lasting { idle_ms: IDLE_MS, life_ms: SESSION_MS };
+            assert_eq!(use_of(&session(created, used), Timestamp(now), lasting), expected, "{created} {used} {now}");
         }
         let shut = StoredSession { is_shut: true, ..session(0, 0) };
-        assert_eq!(use_of(&shut, Timestamp(1_000)), Use::Over);
+        let lasting = Lasting { idle_ms: IDLE_MS, life_ms: SESSION_MS };
+        assert_eq!(use_of(&shut, Timestamp(1_000), lasting), Use::Over);
     }
 
     #[test]

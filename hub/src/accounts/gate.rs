@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::doors::{Need, Needs};
 use crate::error::{Error, Kind};
 use crate::pages::shell;
+use crate::telemetry::Who;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
@@ -58,8 +59,11 @@ pub async fn gate(
             refuse(request, right).await
         }
         (Ok(Some(session)), _) => {
+            let who = Who(session.actor().to_string());
             request.extensions_mut().insert(session);
-            next.run(request).await
+            let mut answer = next.run(request).await;
+            answer.extensions_mut().insert(who);
+            answer
         }
         (Ok(None), Need::Open) => next.run(request).await,
         (Ok(None), _) => turn_away(request).await,

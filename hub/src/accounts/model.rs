@@ -10,9 +10,9 @@ use std::fmt;
 pub const PASSWORD_MIN: usize = 12;
 /// The longest password, in bytes: more would only cost time to hash.
 pub const PASSWORD_MAX: usize = 256;
-/// How long a session lasts after its last use, in milliseconds: one shift and a half.
+/// How long a session lasts after its last use unless the settings say otherwise, in milliseconds: a shift and a half.
 pub const IDLE_MS: i64 = 12 * 3_600_000;
-/// How long a session lasts at most, in milliseconds.
+/// How long a session lasts at most unless the settings say otherwise, in milliseconds.
 pub const SESSION_MS: i64 = 7 * 24 * 3_600_000;
 
 /// The name of an account.

@@ -90,8 +90,11 @@ impl RestoreArgs {
         }
         if done.lacks_data_key {
             eprintln!(
-                "The key to the personal data in it is missing: put `data.key` back, or it stays sealed for good."
+                "The key to the personal data in it is missing: the hub does not start before `data.key` is back."
             );
+        }
+        if let Err(why) = done.audit {
+            eprintln!("The audit log cannot go on: {why}");
         }
         eprintln!(
             "Everybody logs in anew. Look at accounts, tokens and stations: what was revoked after the backup was \

@@ -8,7 +8,9 @@
 //! It does not copy files of the data folder other than the database: snapshots are made anew, logs are not data.
 
 pub mod actions;
+pub mod api;
 pub mod cli;
+mod decide;
 pub mod jobs;
 pub mod model;
 mod store;

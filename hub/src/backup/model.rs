@@ -191,6 +191,9 @@ pub enum BackupError {
     /// A change log could not begin its new life.
     #[error("failed to begin new change logs")]
     Lives(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// One is being made.
+    #[error("a backup is being made; wait for its end")]
+    Running,
     /// The work was cut off.
     #[error("the work was cut off")]
     Cut,

@@ -14,7 +14,8 @@ use crate::broker::mosquitto::{PasswordHash, StationAccount};
 use crate::broker::{Secret, SecretHash, StationCredential};
 use crate::clock;
 use crate::keys::{from_hex, to_hex};
-use crate::store::{Db, StoreError, Tx, changelog};
+use crate::settings;
+use crate::store::{Counter, Db, StoreError, Tx, changelog};
 use crate::sync;
 use packline_protocol::change::{BODY_MAX, Row, RowId, SiteSettings};
 use packline_protocol::envelope::Opener;
@@ -24,6 +25,8 @@ use packline_protocol::time::Timestamp;
 use packline_protocol::uplink::{Alarm, ScannerReport};
 use serde_json::{Value, json};
 
+/// How many settings a site has.
+const SITE_SETTINGS: usize = 3;
 /// Invitations that ran out are forgotten after so long, in milliseconds: a week.
 const CLAIM_KEEP_MS: i64 = 7 * 24 * 3_600_000;
 
@@ -219,11 +222,15 @@ pub async fn set_settings(
 ) -> Result<(), FleetError> {
     let failed = |cause| FleetError::Store { what: "change a site's settings", cause };
     check_settings(settings)?;
+    let ids = db.ids(Counter::SettingChange, SITE_SETTINGS).await.map_err(failed)?;
     let mut tx = db.begin("fleet.set_settings").await.map_err(failed)?;
     let before = store::find_site(&mut tx, site).await.map_err(failed)?;
     let before = before.ok_or_else(|| FleetError::NoSite { site: site.clone() })?;
     store::set_site(&mut tx, site, settings).await.map_err(failed)?;
     changelog::mark_rows(&mut tx, site, &[RowId::SETTINGS]).await.map_err(failed)?;
+    let (was, is) = decide::changed_settings(&before.settings, settings);
+    let scope = format!("site:{site}");
+    settings::actions::write_down(&mut tx, &scope, &ids, by, now, &was, &is).await.map_err(failed)?;
     let entry = Entry::new(now, by, "sites.settings", Subject::new("site", site));
     record(&mut tx, entry.before(shown(&before.settings)).after(shown(settings))).await.map_err(failed)?;
     tx.commit().await.map_err(failed)

@@ -1,10 +1,12 @@
 //! Who may enrol, and what births, reports and deaths mean. Nothing here looks anything up.
 
 use super::model::{Claim, DataAge, Digest, FleetError, Keys, SILENT_AFTER_MS, StationState};
+use packline_protocol::change::SiteSettings;
 use packline_protocol::id::{Epoch, Revision, Seq};
 use packline_protocol::proof::Root;
 use packline_protocol::time::Timestamp;
 use packline_protocol::uplink::{Alarm, Hello, ReplicaState, Report};
+use serde_json::{Map, Value};
 
 /// The most alarms and scanners that are kept of one report; more is noise.
 pub const LIST_MAX: usize = 64;
@@ -121,6 +123,19 @@ pub fn data_age(digest: Digest, first_missing: Option<Timestamp>) -> DataAge {
 
 fn cut(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(TEXT_MAX).collect()
+}
+
+/// The settings that differ, as they were and as they shall be.
+pub fn changed_settings(before: &SiteSettings, after: &SiteSettings) -> (Map<String, Value>, Map<String, Value>) {
+    let pairs = |settings: &SiteSettings| {
+        [
+            ("title", Value::from(settings.title.clone())),
+            ("green_deadline_ms", Value::from(settings.green_deadline_ms)),
+            ("journal_warn_percent", Value::from(settings.journal_warn_percent)),
+        ]
+    };
+    let differing = pairs(before).into_iter().zip(pairs(after)).filter(|(was, is)| was != is);
+    differing.map(|((name, was), (_, is))| ((name.to_owned(), was), (name.to_owned(), is))).unzip()
 }
 
 #[cfg(test)]

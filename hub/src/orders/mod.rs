@@ -18,6 +18,7 @@ pub mod model;
 pub mod money;
 mod news;
 pub mod pages;
+pub mod project;
 mod settle;
 pub(crate) mod store;
 pub mod synonyms;

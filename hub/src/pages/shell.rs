@@ -55,6 +55,8 @@ const MENU: &[Entry] = &[
     Entry { path: "/imports", name: |t| t.imports, right: Right::OrdersImport },
     Entry { path: "/audit", name: |t| t.audit, right: Right::AuditView },
     Entry { path: "/notify", name: |t| t.sending, right: Right::NotifyManage },
+    Entry { path: "/health", name: |t| t.health, right: Right::HealthView },
+    Entry { path: "/settings", name: |t| t.settings, right: Right::SettingsView },
 ];
 
 impl Shell {

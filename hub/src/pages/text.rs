@@ -68,6 +68,8 @@ texts! {
     audit = "审计", "Audit";
     sending = "通知", "Sending";
     bell = "我的通知", "My notices";
+    health = "运行状况", "Health";
+    settings = "设置", "Settings";
     account = "账号", "Account";
     log_in = "登录", "Log in";
     log_out = "退出", "Log out";

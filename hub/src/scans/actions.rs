@@ -524,16 +524,14 @@ fn page(limit: usize) -> i64 {
     i64::try_from(limit.clamp(1, PAGE_MAX)).unwrap_or(1)
 }
 
-/// Records are kept so long, in milliseconds: 400 days, so that a year can be compared with the one before.
-pub const RECORD_KEEP_MS: i64 = 400 * 24 * 3_600_000;
 /// Records dropped per transaction.
 const DROP_AT_ONCE: i64 = 2_000;
 
-/// Forgets records that are older than their time, some at once; says how many.
-pub async fn forget_old(db: &Db, now: Timestamp) -> Result<u64, ScansError> {
+/// Forgets records that came before `before`, some at once; says how many.
+pub async fn forget_old(db: &Db, before: Timestamp) -> Result<u64, ScansError> {
     let failed = |cause| ScansError::Store { what: "forget old scan records", cause };
     let mut tx = db.begin("scans.forget_old").await.map_err(failed)?;
-    let dropped = store::drop_old(&mut tx, now.plus_ms(-RECORD_KEEP_MS), DROP_AT_ONCE).await.map_err(failed)?;
+    let dropped = store::drop_old(&mut tx, before, DROP_AT_ONCE).await.map_err(failed)?;
     tx.commit().await.map_err(failed)?;
     Ok(dropped)
 }

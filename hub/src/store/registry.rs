@@ -2,7 +2,10 @@
 
 use super::{Rows, Statement, changelog, ids};
 use crate::channels::import;
-use crate::{accounts, audit, backup, contacts, effects, fleet, notices, orders, privacy, scans, sync, webhooks};
+use crate::{
+    accounts, audit, backup, contacts, doctor, effects, fleet, health, idempotency, notices, orders, privacy, scans,
+    settings, sync, webhooks,
+};
 
 /// The statements of each module; a module with SQL adds its list here.
 pub fn statements() -> Vec<Statement> {
@@ -22,6 +25,10 @@ pub fn statements() -> Vec<Statement> {
         webhooks::STATEMENTS,
         import::STATEMENTS,
         backup::STATEMENTS,
+        doctor::STATEMENTS,
+        health::STATEMENTS,
+        idempotency::STATEMENTS,
+        settings::STATEMENTS,
         &orders,
     ];
     lists.concat()

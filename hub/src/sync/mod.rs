@@ -6,6 +6,7 @@
 
 pub mod answer;
 pub mod api;
+pub mod check;
 mod desk;
 pub mod feed;
 pub mod fold;

@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::broker::{Broker, Directory, Embedded, EmbeddedConfig, External};
 use crate::config::BrokerChoice;
 use crate::error::chain;
+use crate::health::actions::{BROKER_CONNECTED, BROKER_HELP};
 use crate::scans::{self, Hinted};
 use crate::store::Db;
 use crate::{clock, fleet, orders};
@@ -37,9 +38,8 @@ const SEEK_EVERY: Duration = Duration::from_secs(2);
 const SEEK_REST_MS: u64 = 250;
 /// How long a station waits when batches come faster than they can be kept, in milliseconds.
 const WAIT_MS: u32 = 1_000;
-/// How often old things are forgotten, and how many transactions at a time.
+/// How often old parcels are taken off the stations.
 const CLEAN_EVERY: Duration = Duration::from_secs(10 * 60);
-const CLEAN_STEPS: usize = 50;
 /// The folder of snapshots in the data folder.
 const SNAPSHOT_FOLDER: &str = "snapshots";
 
@@ -108,6 +108,7 @@ async fn listen(
         match event {
             Some(Event::Message { topic, payload }) => inbox.hear(&topic, &payload, clock::moment()),
             Some(Event::Up { connection }) => {
+                app.metrics.gauge(BROKER_CONNECTED, BROKER_HELP, &[]).set(1);
                 info!(connection, "Connected to the broker");
                 for site in sites.all() {
                     // A full queue means that its leader is about to say its head anyway.
@@ -115,6 +116,7 @@ async fn listen(
                 }
             }
             Some(Event::Down { connection, why }) if !app.is_stopping() => {
+                app.metrics.gauge(BROKER_CONNECTED, BROKER_HELP, &[]).set(0);
                 warn!(connection, "Lost the connection to the broker: {why}");
             }
             Some(Event::Down { .. }) => {}
@@ -310,21 +312,11 @@ async fn take_lead(app: &App, site: &SiteId, owner: &str) -> anyhow::Result<Feed
     }
 }
 
-/// Forgets what is over: parcels that stations need no more, records beyond their time.
+/// Forgets what is over: parcels that stations need no more.
 async fn clean(app: App) -> anyhow::Result<()> {
     loop {
         if let Err(error) = orders::actions::retire_parcels(&app).await {
             warn!(error = %chain(&error), "Failed to take old parcels off the stations");
-        }
-        for _ in 0..CLEAN_STEPS {
-            match scans::actions::forget_old(&app.db, app.clock.now()).await {
-                Ok(0) => break,
-                Ok(_) => {}
-                Err(error) => {
-                    warn!(error = %chain(&error), "Failed to forget old scan records");
-                    break;
-                }
-            }
         }
         tokio::select! {
             () = tokio::time::sleep(CLEAN_EVERY) => {}

@@ -12,6 +12,7 @@ use packline_protocol::proof::{Proof, Root};
 use packline_protocol::time::Timestamp;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AnyPool};
+use std::collections::BTreeSet;
 
 statements! {
     /// The first site after a name that has marks: one step of a walk over the sites.
@@ -74,6 +75,9 @@ rows! {
     PUT_ROWS [0, 5] = "INSERT INTO replica_row (site, row_id, seq, body, updated_at) VALUES {rows} \
         ON CONFLICT (site, row_id) DO UPDATE SET \
         seq = excluded.seq, body = excluded.body, updated_at = excluded.updated_at";
+    /// Which of these rows live.
+    LIVE_AMONG [1; BIGINT] = "SELECT row_id FROM replica_row \
+        WHERE site = $1 AND body IS NOT NULL AND row_id IN (VALUES {rows})";
     /// Writes bucket hashes.
     PUT_BUCKETS [0, 3] = "INSERT INTO replica_bucket (site, bucket, hash) VALUES {rows} \
         ON CONFLICT (site, bucket) DO UPDATE SET hash = excluded.hash";
@@ -317,6 +321,23 @@ pub async fn live_rows(
     let after = row.map_or(-1, |row| row.0.cast_signed());
     let query = LIVE_ROWS.query().bind(site.as_str()).bind(after).bind(limit);
     changes(LIVE_ROWS, &LIVE_ROWS.all(conn, query).await?)
+}
+
+/// Which of these rows live.
+pub async fn which_live(
+    conn: &mut AnyConnection,
+    site: &SiteId,
+    rows: &[RowId],
+) -> Result<BTreeSet<RowId>, StoreError> {
+    let found = LIVE_AMONG
+        .fetch_with(
+            conn,
+            rows,
+            |query| query.bind(site.as_str().to_owned()),
+            |query, row| query.bind(row.0.cast_signed()),
+        )
+        .await?;
+    found.iter().map(|row| bits_at(LIVE_AMONG.statement, row, 0).map(RowId)).collect()
 }
 
 /// The newest tombstone that was made before `before`.

@@ -6,9 +6,13 @@
 //! hub may have given, since stations' records still name them.
 
 use super::{WorkFolder, dump, file, keys, store};
+use crate::actor::at_command_line;
+use crate::app::App;
+use crate::audit;
 use crate::backup::model::{BackupError, Manifest, engine_word};
-use crate::clock;
+use crate::clock::{self, Clock};
 use crate::config::Config;
+use crate::error::chain;
 use crate::keys::{HubKeys, KEY_FILE, to_hex};
 use crate::lifecycle::Alone;
 use crate::privacy::{Vault, vault};
@@ -45,6 +49,8 @@ pub struct Done {
     pub lives: usize,
     /// Whether the key to the personal data in it is missing.
     pub lacks_data_key: bool,
+    /// Whether the audit log goes on, or why it cannot.
+    pub audit: Result<(), String>,
 }
 
 /// The longest wait for a hub that was killed to count as gone.
@@ -75,12 +81,21 @@ pub async fn restore(config: &Config, order: Order) -> Result<Done, BackupError>
     let db = Db::open(&config.db_url()).await.map_err(failed)?;
     db.migrate().await.map_err(failed)?;
     let lives = finish(&db, clock::wall()).await?;
-    db.close().await;
+    let audit = accept(config, db).await;
     // Snapshots are of the logs' former lives.
     let _ = fs::remove_dir_all(config.data.join("snapshots"));
     let lacks_data_key = lacks_data_key(&config.data, &manifest);
     drop((work, alone));
-    Ok(Done { manifest, kept, lives, lacks_data_key })
+    Ok(Done { manifest, kept, lives, lacks_data_key, audit })
+}
+
+/// The audit log is shorter than its seal says: this writes down that it is so because of a restore, and by whom.
+async fn accept(config: &Config, db: Db) -> Result<(), String> {
+    let keys = HubKeys::open(&config.data).map_err(|error| chain(&error))?;
+    let app = App::new(config.clone(), db, keys, Vault::random(), Clock::System);
+    let accepted = audit::actions::accept_restore(&app, &at_command_line()).await;
+    app.db.close().await;
+    accepted.map(|_| ()).map_err(|error| chain(&error))
 }
 
 /// Whether something in the database is sealed with a key that is not here. None is made for want of one.

@@ -39,6 +39,9 @@ statements! {
         WHERE id = $1";
     /// It is over.
     END_JOB = "UPDATE import_job SET status = $2, failure = $3, finished_at = $4 WHERE id = $1";
+    /// Forgets imports that were over before a time, some at once; their problems go with them.
+    DROP_OLD_JOBS: Walk = "DELETE FROM import_job WHERE id IN (SELECT id FROM import_job \
+        WHERE created_at < $1 AND finished_at < $1 ORDER BY created_at, id LIMIT $2)";
     /// Problems of a run that begins again.
     CUT_PROBLEMS = "DELETE FROM import_error WHERE job_id = $1";
     /// Problems in their order.
@@ -50,6 +53,11 @@ rows! {
     /// Adds problems.
     PUT_PROBLEMS [0, 8] = "INSERT INTO import_error (job_id, place, row_number, order_no, column_name, given, message, \
         is_note) VALUES {rows}";
+}
+
+/// Forgets some of the imports that were over before `before`; says how many.
+pub(super) async fn drop_old(tx: &mut Tx, before: Timestamp, limit: i64) -> Result<u64, StoreError> {
+    DROP_OLD_JOBS.run(tx, DROP_OLD_JOBS.query().bind(before.0).bind(limit)).await
 }
 
 pub(super) async fn insert(tx: &mut Tx, job: &Job) -> Result<(), StoreError> {

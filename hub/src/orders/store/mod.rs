@@ -9,6 +9,7 @@ pub(super) use query::{
     NewEvent, ReleasedRow, aged_out, code_hits, events_of, find_id, insert_events, order_rows, orders_of_parcels,
     parcels_of_site, release, released, rows_by_id, take_off,
 };
+pub(crate) use save::tail;
 pub(super) use save::{Pair, TAIL_CHARS, save};
 
 use crate::store::{Rows, Statement};

@@ -241,7 +241,7 @@ fn bind_code<'q>(query: Bound<'q>, (parcel, code): &'q (ParcelId, &Code)) -> Bou
 pub(in crate::orders) const TAIL_CHARS: usize = 6;
 
 /// The end of a code, by which people look for it.
-pub(in crate::orders) fn tail(code: &str) -> String {
+pub(crate) fn tail(code: &str) -> String {
     let length = code.chars().count();
     code.chars().skip(length.saturating_sub(TAIL_CHARS)).collect()
 }

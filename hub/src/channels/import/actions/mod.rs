@@ -161,3 +161,14 @@ fn clean_name(file_name: &str) -> String {
     let name: String = last.chars().filter(|c| !c.is_control()).take(120).collect();
     if name.trim().is_empty() { "file".to_owned() } else { name }
 }
+
+/// Imports forgotten in one transaction: each may have many problems.
+const FORGET_AT_ONCE: i64 = 20;
+
+/// Forgets some of the imports that were over before `before`, with their lists of problems; says how many.
+pub async fn forget_old(app: &App, before: Timestamp) -> Result<u64, ImportError> {
+    let mut tx = app.db.begin("imports.forget_old").await?;
+    let dropped = store::drop_old(&mut tx, before, FORGET_AT_ONCE).await?;
+    tx.commit().await?;
+    Ok(dropped)
+}

@@ -1,0 +1,94 @@
+//! Completes the API's description with what holds for every route, so that no handler has to say it: who may ask, which
+//! refusals there are, in which form, and how to send a request twice without doing it twice.
+
+use crate::doors::{Need, Needs};
+use crate::idempotency::api::{KEY, KEY_MAX};
+use serde_json::{Map, Value, json};
+use utoipa::openapi::OpenApi as Document;
+
+/// Routes that take bodies of their own making, which nobody holds against an earlier one.
+const UPLOADS: &[&str] = &["/api/v1/imports"];
+/// Routes without a log-in know nobody who could own a key.
+const KEYLESS: &[&str] = &["/api/v1/sessions", "/api/v1/enroll"];
+
+/// The description with everything that holds for all routes.
+pub fn complete(document: Document, needs: &Needs) -> Document {
+    let Ok(mut value) = serde_json::to_value(&document) else { return document };
+    value["components"]["securitySchemes"] = json!({
+        "token": {"type": "http", "scheme": "bearer", "description": "A session's token or an API token."},
+    });
+    if let Some(paths) = value["paths"].as_object_mut() {
+        for (path, item) in paths {
+            for (method, operation) in item.as_object_mut().into_iter().flatten() {
+                let need = needs.of(path, &method.to_ascii_uppercase());
+                if let (Some(need), Some(operation)) = (need, operation.as_object_mut()) {
+                    describe(path, method, need, operation);
+                }
+            }
+        }
+    }
+    serde_json::from_value(value).unwrap_or(document)
+}
+
+fn describe(path: &str, method: &str, need: Need, operation: &mut Map<String, Value>) {
+    let has_body = operation.contains_key("requestBody");
+    let has_parameters = operation.get("parameters").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
+    let takes_key = method == "post" && !UPLOADS.contains(&path) && !KEYLESS.contains(&path);
+    let mut answers = vec![(503, "The hub cannot do it now; try again.")];
+    if need != Need::Open {
+        operation.insert("security".to_owned(), json!([{"token": []}]));
+        answers.push((401, "Nobody is logged in."));
+    } else {
+        operation.insert("security".to_owned(), json!([]));
+    }
+    if let Need::Right(right) = need {
+        answers.push((403, "Whoever is logged in does not have the right that this needs."));
+        operation.insert("x-right".to_owned(), json!(right.name()));
+    }
+    if has_body || has_parameters || takes_key {
+        answers.push((400, "The request cannot be read."));
+    }
+    if has_parameters || has_body {
+        answers.push((422, "A value is not accepted; `errors` names each."));
+    }
+    if has_body {
+        answers.extend([(413, "The body is too large."), (415, "The kind of content is not one that is taken.")]);
+    }
+    if takes_key {
+        answers
+            .push((409, "It does not go with what is there, or the first request with this key is being worked on."));
+        answers.push((413, "The body is too large."));
+        answers.push((422, "A value is not accepted, or the key came with another request before."));
+        let parameters = operation.entry("parameters").or_insert_with(|| json!([]));
+        parameters.as_array_mut().into_iter().for_each(|list| list.push(key_parameter()));
+    }
+    for (status, why) in answers {
+        add_problem(operation, status, why);
+    }
+}
+
+fn key_parameter() -> Value {
+    json!({
+        "name": KEY, "in": "header", "required": false,
+        "description": "A name of your own for this request. Sent again within a day, with the same name and body, it is \
+            answered as before and not done again.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": KEY_MAX, "pattern": "^[!-~]+$"},
+    })
+}
+
+/// What the handler says itself stays.
+fn add_problem(operation: &mut Map<String, Value>, status: u16, why: &str) {
+    let answers = operation.entry("responses").or_insert_with(|| json!({}));
+    if let Some(answers) = answers.as_object_mut() {
+        answers.entry(status.to_string()).or_insert_with(|| json!({"description": why}));
+        // Every refusal has the same form.
+        for (status, answer) in answers.iter_mut() {
+            if status.starts_with(['4', '5']) {
+                let schema = json!({"$ref": "#/components/schemas/Problem"});
+                answer["content"] = json!({"application/problem+json": {"schema": schema}});
+                let why = answer["description"].as_str().filter(|text| !text.is_empty()).unwrap_or(why).to_owned();
+                answer["description"] = json!(why);
+            }
+        }
+    }
+}
