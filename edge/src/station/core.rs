@@ -383,7 +383,7 @@ impl Station {
     fn present(&mut self, number: u64, raw: RawScan, judgement: Judgement, now: Now) -> Vec<Output> {
         let Judgement { found, verdict, remembered, green_deadline_ms } = judgement;
         self.show(answer(number, &raw, &found, &verdict, now));
-        self.count(&verdict);
+        self.counts.add(&verdict);
         if let Some((parcel, said)) = remembered.filter(|(_, said)| said.outcome != Outcome::Release) {
             self.remember(parcel, said);
         }
@@ -415,12 +415,17 @@ impl Station {
         Output::Append { ticket, entry: Box::new(entry) }
     }
 
+    /// An answer that is judged again takes its own place in the list, and never that of a newer scan on the screen.
     fn show(&mut self, answer: Answer) {
-        self.newest.insert(answer.scanner.clone(), answer.number);
-        self.current = Some(answer.number);
+        let newest = self.newest.entry(answer.scanner.clone()).or_default();
+        *newest = answer.number.max(*newest);
+        if answer.number == self.numbers {
+            self.current = Some(answer.number);
+        }
         match self.recent.iter_mut().find(|shown| shown.number == answer.number) {
             Some(shown) => *shown = answer,
-            None => self.recent.push_front(answer),
+            None if answer.number == self.numbers => self.recent.push_front(answer),
+            None => {}
         }
         self.recent.truncate(RECENT_MAX);
     }
@@ -447,11 +452,16 @@ impl Station {
 
     /// The facts may have changed while the disk was busy; `None` when it is a release all the same.
     fn judge_again(&mut self, scan: &Scan, replica: &Replica, now: Now) -> Option<Vec<Output>> {
-        match self.judge(&scan.raw, replica, now) {
-            Ok(again) if again.verdict.outcome == Outcome::Release => None,
-            Ok(again) => Some(self.present(scan.number, scan.raw.clone(), again, now)),
-            Err(error) => Some(self.unreadable(scan.number, scan.raw.clone(), &error, replica, now)),
+        let again = self.judge(&scan.raw, replica, now);
+        if matches!(&again, Ok(again) if again.verdict.outcome == Outcome::Release) {
+            return None;
         }
+        // It is one scan, and its last answer is the one that counts.
+        self.counts.take_back(&scan.verdict);
+        Some(match again {
+            Ok(again) => self.present(scan.number, scan.raw.clone(), again, now),
+            Err(error) => self.unreadable(scan.number, scan.raw.clone(), &error, replica, now),
+        })
     }
 
     fn green(&mut self, scan: &Scan) -> Vec<Output> {
@@ -493,15 +503,6 @@ impl Station {
             Outcome::Stop => Feedback::Bad { lock },
         };
         Some(Output::Feedback { scanner: scanner.clone(), feedback })
-    }
-
-    fn count(&mut self, verdict: &Verdict) {
-        match verdict.outcome {
-            Outcome::Release => self.counts.release += 1,
-            Outcome::Ask => self.counts.ask += 1,
-            Outcome::Stop => self.counts.stop += 1,
-        }
-        self.counts.repeat += u64::from(verdict.repeat);
     }
 
     /// The record did not get to the disk: what would have been green is asked about.

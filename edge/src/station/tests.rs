@@ -58,7 +58,7 @@ impl Bench {
         let changes = vec![Change { row: RowId::parcel(parcel.id), seq: Seq(self.seq), body }];
         let (epoch, prev, to) = (Epoch(7), Seq(self.seq - 1), Seq(self.seq));
         self.replica.apply(&[Delta { epoch, prev, to, root: None, changes }]).unwrap();
-        self.replica.heard(epoch, to, self.now());
+        self.replica.heard(epoch, to, self.replica.state().root, self.now());
     }
 
     /// Scans a code; answers what was said at once.
@@ -295,6 +295,43 @@ fn a_green_that_was_overtaken_lights_no_lamp() {
     assert_eq!(bench.scan(&waybill(2)), "Stop must_not_ship, bad, lamp Stop");
     assert_eq!(bench.durable(), "Release overtaken");
     assert_eq!(bench.station.current().unwrap().outcome, Outcome::Stop);
+}
+
+#[test]
+fn a_scan_that_is_judged_again_does_not_take_the_screen_from_a_newer_one() {
+    let mut bench = Bench::new();
+    bench.know(&Parcel { must_not_ship: true, ..parcel(2) });
+    bench.scan(&waybill(1));
+    assert_eq!(bench.scan(&waybill(2)), "Stop must_not_ship, bad, lamp Stop");
+    bench.know(&Parcel { refund: RefundState::Done, ..parcel(1) });
+    assert_eq!(bench.durable(), "Stop refund_done", "told in the list, without a lamp and without a sound");
+    assert_eq!(bench.station.current().unwrap().number, 2);
+    let listed: Vec<u64> = bench.station.recent().map(|answer| answer.number).collect();
+    assert_eq!(listed, [2, 1]);
+    let Counts { release, ask, stop, .. } = bench.station.counts();
+    assert_eq!((release, ask, stop), (0, 0, 2), "each scan counts once, by its last answer");
+}
+
+#[test]
+fn a_scan_that_is_judged_again_leaves_a_newer_green_its_light() {
+    let mut bench = Bench::new();
+    bench.scan(&waybill(1));
+    bench.scan(&waybill(2));
+    bench.know(&Parcel { refund: RefundState::Done, ..parcel(1) });
+    assert_eq!(bench.durable(), format!("Stop refund_done | {GREEN}"));
+    assert_eq!(bench.station.current().unwrap().number, 2);
+}
+
+#[test]
+fn a_scan_that_is_judged_again_does_not_come_back_after_a_newer_one_was_acknowledged() {
+    let mut bench = Bench::new();
+    bench.know(&Parcel { must_not_ship: true, ..parcel(2) });
+    bench.scan(&waybill(1));
+    bench.scan(&waybill(2));
+    assert_eq!(bench.acknowledge(), "lamp Idle");
+    bench.know(&Parcel { refund: RefundState::Done, ..parcel(1) });
+    assert_eq!(bench.durable(), "Stop refund_done");
+    assert!(bench.station.current().is_none());
 }
 
 #[test]

@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use packline_protocol::id::{Revision, ScanSeq, ScannerId, Seq, SiteId, StationId};
 use packline_protocol::time::{Moment, Timestamp};
 use packline_protocol::uplink::{Alarm, ReplicaState, ScannerReport};
+use packline_protocol::verdict::{Outcome, Verdict};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -96,6 +97,29 @@ pub struct Counts {
     pub stop: u64,
     /// Of all these, second looks.
     pub repeat: u64,
+}
+
+impl Counts {
+    /// A scan got this answer.
+    pub fn add(&mut self, verdict: &Verdict) {
+        *self.of(verdict.outcome) += 1;
+        self.repeat += u64::from(verdict.repeat);
+    }
+
+    /// A scan that got this answer is about to get another one.
+    pub fn take_back(&mut self, verdict: &Verdict) {
+        let count = self.of(verdict.outcome);
+        *count = count.saturating_sub(1);
+        self.repeat = self.repeat.saturating_sub(u64::from(verdict.repeat));
+    }
+
+    fn of(&mut self, outcome: Outcome) -> &mut u64 {
+        match outcome {
+            Outcome::Release => &mut self.release,
+            Outcome::Ask => &mut self.ask,
+            Outcome::Stop => &mut self.stop,
+        }
+    }
 }
 
 /// Something to tell the packer that is no answer.
