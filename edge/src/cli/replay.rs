@@ -29,7 +29,7 @@ pub fn replay(config: &Config, file: &Path, fresh: bool, json: bool) -> anyhow::
     let start = clock::now();
     if fresh {
         let state = copy.replica.state();
-        copy.replica.heard(state.epoch, state.seq, start);
+        copy.replica.heard(state.epoch, state.seq, state.root, start);
     }
     let mut player = Player::new(config, credential, copy.replica.clone(), start);
     for line in lines(file)? {

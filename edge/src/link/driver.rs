@@ -11,6 +11,8 @@ use super::{Connection, LinkState, Parts, will_number};
 use crate::clock;
 use crate::journal::{Head, Journal};
 use packline_protocol::downlink::Downlink;
+use packline_protocol::id::{Epoch, Seq};
+use packline_protocol::proof::Root;
 use packline_protocol::record::ChainLink;
 use packline_protocol::time::Moment;
 use packline_protocol::topic::{Topic, UpStream};
@@ -106,17 +108,19 @@ impl Driver {
                 Output::Read(wish) => self.read(wish),
                 Output::Acked { upto, safe_upto } => self.parts.journal.acknowledge(upto, safe_upto),
                 Output::Work(job) => self.order(Order::Work(job)),
-                Output::Heard { epoch, seq } => self.heard(epoch, seq),
+                Output::Heard { epoch, seq, root } => self.heard(epoch, seq, root),
                 Output::Doubt => {
                     self.parts.replica.doubt();
                     self.order(Order::SaveAge);
                 }
+                Output::Proven { root } => self.parts.replica.prove(root),
+                Output::Welcomed { wall } => clock::compare(wall),
             }
         }
     }
 
-    fn heard(&mut self, epoch: packline_protocol::id::Epoch, seq: packline_protocol::id::Seq) {
-        self.parts.replica.heard(epoch, seq, clock::now());
+    fn heard(&mut self, epoch: Epoch, seq: Seq, root: Root) {
+        self.parts.replica.heard(epoch, seq, root, clock::now());
         if clock::moment().since_ms(self.aged) > SAVE_AGE_MS {
             self.aged = clock::moment();
             self.order(Order::SaveAge);
@@ -163,11 +167,6 @@ impl Driver {
 
     fn open(&mut self, topic: &str, payload: &[u8]) -> Option<Downlink> {
         match Downlink::open(payload, &self.parts.hub_key) {
-            // A welcome answers what was just said, so its time is now. A head may be an old one that the broker kept.
-            Ok(Downlink::Welcome(welcome)) => {
-                clock::compare(welcome.wall);
-                Some(Downlink::Welcome(welcome))
-            }
             Ok(message) => Some(message),
             Err(error) => {
                 self.refused += 1;

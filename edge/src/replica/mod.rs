@@ -19,7 +19,7 @@ pub use view::View;
 
 use crate::disk::{Disk, guarded};
 use apply::{Draft, Repair};
-use freshness::Freshness;
+use freshness::{Freshness, Place};
 use packline_protocol::downlink::{BucketRows, Buckets, Delta, SnapshotOffer};
 use packline_protocol::facts::Parcel;
 use packline_protocol::id::{Epoch, ParcelId, Seq, SiteId};
@@ -336,19 +336,27 @@ impl Replica {
         let store = store::reopen(&*self.inner.disk, &self.inner.settings)?;
         lock(&self.inner.freshness).replaced();
         self.replace(&mut writer, store)?;
-        self.trust(true);
+        self.proved();
         Ok(self.state())
     }
 
-    /// A head of the hub came.
-    pub fn heard(&self, epoch: Epoch, head: Seq, now: Now) {
-        let ReplicaState { epoch: here, seq, .. } = self.state();
-        lock(&self.inner.freshness).heard(epoch, head, (here, seq), now);
+    /// A head of the hub came: its log ends at `seq`, and whoever has its rows there comes to `root`.
+    pub fn heard(&self, epoch: Epoch, seq: Seq, root: Root, now: Now) {
+        lock(&self.inner.freshness).heard(Place { epoch, seq, root }, place(&self.state()), now);
     }
 
     /// The hub's head says that these rows are not the hub's: no age is known until a proof holds again.
     pub fn doubt(&self) {
-        self.trust(false);
+        lock(&self.inner.freshness).distrust();
+    }
+
+    /// The hub's head has `root` where this replica stands, and nothing is being mended: if it is this replica's too,
+    /// that is a proof like any other.
+    pub fn prove(&self, root: Root) {
+        let state = self.state();
+        if state.root == root {
+            lock(&self.inner.freshness).proved(place(&state));
+        }
     }
 
     /// Milliseconds since this replica was last known to be level with the hub; `None` when that is not known.
@@ -419,7 +427,7 @@ impl Replica {
         (store.proof, store.state) = (draft.proof, draft.state);
         self.show(View::open(&store.database, draft.state.into(), known)?);
         if proven {
-            self.trust(true);
+            self.proved();
         }
         Ok(())
     }
@@ -427,7 +435,7 @@ impl Replica {
     fn show(&self, view: View) {
         let state = view.state;
         *self.inner.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
-        lock(&self.inner.freshness).reached((state.epoch, state.seq));
+        lock(&self.inner.freshness).moved(place(&state));
         self.inner.states.send_replace(state);
     }
 
@@ -442,13 +450,14 @@ impl Replica {
 
     fn refused(&self, why: ApplyError) -> ApplyError {
         if matches!(why, ApplyError::Mismatch { .. }) {
-            self.trust(false);
+            self.doubt();
         }
         why
     }
 
-    fn trust(&self, proven: bool) {
-        lock(&self.inner.freshness).distrust(!proven);
+    /// The hub's proof held where this replica stands.
+    fn proved(&self) {
+        lock(&self.inner.freshness).proved(place(&self.state()));
     }
 
     /// After a failed write the handle is not used again: the file is opened anew, or set aside when it is damaged.
@@ -460,6 +469,11 @@ impl Replica {
         }
         error
     }
+}
+
+fn place(state: &ReplicaState) -> Place {
+    let ReplicaState { epoch, seq, root, .. } = *state;
+    Place { epoch, seq, root }
 }
 
 /// Closes a file that is not needed any more; whoever still looks is told so.

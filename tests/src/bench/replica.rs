@@ -32,7 +32,7 @@ pub fn verdict(args: &Args) -> Result<Vec<Row>> {
     let replica = open(folder.path())?;
     fill(&replica, count)?;
     let bare = bare_table(folder.path(), count)?;
-    replica.heard(EPOCH, Seq(count), clock::now());
+    replica.heard(EPOCH, Seq(count), replica.state().root, clock::now());
     let mut station = Station::new(station_settings()?);
     let (mut ours, mut whole, mut theirs) = (Samples::default(), Samples::default(), Samples::default());
     for round in 0..rounds as u64 {

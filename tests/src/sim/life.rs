@@ -82,7 +82,9 @@ impl World {
                 let after = self.dice.below(30);
                 self.queue.put(self.at + after, Event::Work { station, life, job });
             }
-            Output::Heard { epoch, seq } => daemon.replica.heard(epoch, seq, now),
+            Output::Heard { epoch, seq, root } => daemon.replica.heard(epoch, seq, root, now),
+            Output::Proven { root } => daemon.replica.prove(root),
+            Output::Welcomed { .. } => {}
             Output::Doubt => {
                 if self.plan.sabotage != Some(Sabotage::HideProofs) {
                     daemon.replica.doubt();

@@ -2,7 +2,9 @@
 
 use packline_protocol::downlink::{BucketRows, Buckets, Chunk, Delta, Downlink, SnapshotOffer};
 use packline_protocol::id::{Epoch, Revision, ScanSeq, Seq, StationEpoch};
+use packline_protocol::proof::Root;
 use packline_protocol::record::ChainLink;
+use packline_protocol::time::Timestamp;
 use packline_protocol::topic::UpStream;
 use packline_protocol::uplink::{Alarm, ReplicaState, ScannerReport, Uplink};
 
@@ -56,15 +58,27 @@ pub enum Output {
     },
     /// Do this with the replica; never more than one job is under way.
     Work(Job),
-    /// The hub's log stands here now: what the replica's age is counted from, once it stands there too.
+    /// The hub's log stands here now: what the replica's age is counted from, once it is proven to stand there too.
     Heard {
         /// The life of the log.
         epoch: Epoch,
         /// Its newest change.
         seq: Seq,
+        /// The proof of the rows there.
+        root: Root,
     },
     /// The replica is proven to differ from the hub: nothing may be released on it until a proof holds again.
     Doubt,
+    /// The replica in doubt stands where the hub's log does, with nothing left to mend, and this is the proof of both.
+    Proven {
+        /// The hub's proof.
+        root: Root,
+    },
+    /// The hub has answered this connection's birth just now, so this is the time there.
+    Welcomed {
+        /// The hub's wall clock.
+        wall: Timestamp,
+    },
 }
 
 /// Where the journal stands.

@@ -31,6 +31,8 @@ pub(super) struct Follower {
     range: Range,
     fetch: Option<Fetch>,
     repair: Option<Repair>,
+    /// Nothing is released on the replica since it was found to differ; a repair may end without a proof.
+    distrusted: bool,
     open: bool,
     /// The connection is new, so what is missing is asked for at once.
     arriving: bool,
@@ -66,6 +68,7 @@ impl Follower {
             range: Range::default(),
             fetch: None,
             repair: None,
+            distrusted: false,
             open: false,
             arriving: false,
             astray: false,
@@ -127,7 +130,7 @@ impl Follower {
         if self.fence.admit(&head, step.now) {
             // Before the hub has welcomed this connection a head proves nothing: the broker may have kept it for hours.
             if self.open {
-                step.out.push(Output::Heard { epoch: head.epoch, seq: head.seq });
+                step.out.push(Output::Heard { epoch: head.epoch, seq: head.seq, root: head.root });
             }
             self.head = Some(head);
         }
@@ -226,7 +229,7 @@ impl Follower {
 
     /// The whole replica was just proven.
     fn sound(&mut self, step: &mut Step<'_>) {
-        (self.repair, self.astray) = (None, false);
+        (self.repair, self.astray, self.distrusted) = (None, false, false);
         if self.fetch.as_ref().is_some_and(|fetch| fetch.offer().seq <= self.at.seq) {
             self.fetch = None;
         }
@@ -254,6 +257,7 @@ impl Follower {
 
     fn doubt(&mut self, repair: Repair, step: &mut Step<'_>) {
         step.out.push(Output::Doubt);
+        self.distrusted = true;
         self.queue.hold(self.at.seq);
         self.repair = Some(repair);
     }
@@ -300,8 +304,14 @@ impl Follower {
     fn compare_with_head(&mut self, step: &mut Step<'_>) {
         let Some(head) = &self.head else { return };
         if self.is_idle() && head.epoch == self.at.epoch && head.seq == self.at.seq {
-            let checked = Checked { seq: head.seq, equal: head.root == self.at.root };
+            let root = head.root;
+            let checked = Checked { seq: head.seq, equal: root == self.at.root };
             self.checked(checked, step);
+            if checked.equal && self.distrusted && self.repair.is_none() {
+                self.distrusted = false;
+                step.alarm_over("replica-differs");
+                step.out.push(Output::Proven { root });
+            }
         }
     }
 

@@ -253,6 +253,7 @@ impl Session {
             step.alarm("journal-unknown", "the hub means another journal of this station");
             return;
         }
+        step.out.push(Output::Welcomed { wall: welcome.wall });
         step.alarm_over("journal-unknown");
         step.alarm_over("duplicate-identity");
         let greeted = match self.phase {

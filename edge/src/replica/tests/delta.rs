@@ -86,7 +86,7 @@ fn a_gap_and_another_life_are_refused() {
 fn a_delta_whose_proof_does_not_hold_changes_nothing_and_takes_the_age_away() {
     let mut hub = Hub::with(5);
     let replica = level(&hub);
-    replica.heard(hub.epoch, hub.seq, at(0));
+    replica.heard(hub.epoch, hub.seq, hub.root(), at(0));
     assert_eq!(replica.age_ms(at(10)), Some(10));
     let before = replica.state();
     hub.put_parcel(&parcel(6));
@@ -115,6 +115,39 @@ fn the_middle_of_a_range_has_no_proof_and_the_end_has() {
     assert_eq!(replica.state().seq, Seq(4));
     assert_eq!(replica.apply(&[part(4, 10, whole.root)]).unwrap(), Applied::Moved { rows: 6, proven: true });
     hub.check(&replica);
+}
+
+#[test]
+fn a_station_that_catches_up_is_not_fresh_before_the_end_of_the_range_is_here_and_proven() {
+    let mut hub = Hub::with(5);
+    let replica = level(&hub);
+    replica.heard(hub.epoch, hub.seq, hub.root(), at(0));
+    // Parcel 3 is cancelled, and the hub says so; then other things happen to it and to others.
+    hub.put_parcel(&Parcel { order_status: OrderStatus::Cancelled, ..parcel(3) });
+    replica.heard(hub.epoch, hub.seq, hub.root(), at(60_000));
+    hub.put_parcel(&parcel(7));
+    hub.put_parcel(&Parcel { order_status: OrderStatus::Cancelled, must_not_ship: true, ..parcel(3) });
+    let whole = hub.delta(5);
+    let middle = Delta { to: Seq(7), root: None, changes: whole.changes[..1].to_vec(), ..whole.clone() };
+    replica.apply(&[middle]).unwrap();
+    let Lookup::One(stale) = replica.lookup(&keys("W3")).unwrap().1 else { panic!() };
+    assert_ne!(stale.order_status, OrderStatus::Cancelled, "its cancellation is in the next stage");
+    assert_eq!(replica.age_ms(at(60_010)), Some(60_010), "so this is as old as it was");
+    replica.apply(&[Delta { prev: Seq(7), changes: whole.changes[1..].to_vec(), ..whole }]).unwrap();
+    hub.check(&replica);
+    assert_eq!(replica.age_ms(at(60_010)), Some(10));
+}
+
+#[test]
+fn a_doubt_is_over_when_the_hubs_head_has_the_same_root() {
+    let hub = Hub::with(5);
+    let replica = level(&hub);
+    replica.heard(hub.epoch, hub.seq, hub.root(), at(0));
+    replica.doubt();
+    replica.prove(Root([9; 16]));
+    assert_eq!(replica.age_ms(at(10)), None);
+    replica.prove(hub.root());
+    assert_eq!(replica.age_ms(at(10)), Some(10));
 }
 
 #[test]

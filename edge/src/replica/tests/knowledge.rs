@@ -71,7 +71,7 @@ fn how_fresh_it_is_survives_a_restart() {
     let replica = open(&disk);
     let hub = Hub::with(3);
     replica.apply(&[hub.delta(0)]).unwrap();
-    replica.heard(hub.epoch, hub.seq, at(1_000));
+    replica.heard(hub.epoch, hub.seq, hub.root(), at(1_000));
     replica.save_age().unwrap();
     drop(replica);
     let replica = open(&disk);

@@ -33,7 +33,7 @@ fn know(replica: &Replica, seq: u64, parcel: &Parcel) {
     let body = Some(Row::Parcel(Box::new(parcel.clone())).encode());
     let changes = vec![Change { row: RowId::parcel(parcel.id), seq: Seq(seq), body }];
     replica.apply(&[Delta { epoch: Epoch(7), prev: Seq(seq - 1), to: Seq(seq), root: None, changes }]).unwrap();
-    replica.heard(Epoch(7), Seq(seq), clock::now());
+    replica.heard(Epoch(7), Seq(seq), replica.state().root, clock::now());
 }
 
 /// Waits until a picture is as wanted.

@@ -365,6 +365,37 @@ fn a_relabelled_replica_is_proven_at_once_where_it_can_be() {
 }
 
 #[test]
+fn a_doubt_that_a_new_life_of_the_log_left_open_ends_with_the_hubs_own_root() {
+    story(
+        standing_at(1, 10),
+        &[
+            ("up", "hello"),
+            ("welcome 0", "acked 0 0"),
+            ("head 1 10 1 other", "heard 1 10, doubt, buckets?, alarm replica-differs"),
+            ("head 2 10 1 after 1@10", "heard 2 10, relabel 2"),
+            ("relabelled 2 10", "proven"),
+            ("head 2 10 2 after 1@10", "heard 2 10"),
+        ],
+    );
+}
+
+#[test]
+fn a_doubt_that_is_being_mended_does_not_end_with_a_head() {
+    story(
+        standing_at(1, 10),
+        &[
+            ("up", "hello"),
+            ("welcome 0", "acked 0 0"),
+            ("head 1 10 1 other", "heard 1 10, doubt, buckets?, alarm replica-differs"),
+            ("head 1 10 2", "heard 1 10"),
+            ("buckets 1 10", "compare"),
+            ("differ", "mend  at 10"),
+            ("mended 1 10", ""),
+        ],
+    );
+}
+
+#[test]
 fn changes_that_the_hub_lost_mean_a_snapshot_and_no_freshness_until_then() {
     story(
         standing_at(1, 10),

@@ -25,6 +25,18 @@ fn a_welcome_for_another_connection_is_not_believed() {
 }
 
 #[test]
+fn only_a_welcome_that_answers_this_connection_says_what_time_it_is() {
+    let mut bench = fresh(3);
+    assert!(!bench.told_the_time("welcome 0"), "nobody has said hello yet");
+    bench.tell("up");
+    assert!(!bench.told_the_time("stranger's welcome 3"), "an old one, which somebody plays again");
+    assert!(!bench.told_the_time("new welcome 3"), "it means another journal");
+    assert!(bench.told_the_time("welcome 0"));
+    bench.tell("down");
+    assert!(!bench.told_the_time("welcome 0"));
+}
+
+#[test]
 fn at_most_eight_batches_are_under_way_and_an_answer_makes_room() {
     story(
         fresh(5_000),

@@ -63,6 +63,12 @@ impl Bench {
         wanted.chain(raised).collect::<Vec<_>>().join(", ")
     }
 
+    /// Tells the session this message; answers whether it is one that says what time it is.
+    pub(super) fn told_the_time(&mut self, event: &str) -> bool {
+        let outputs = self.handle(input(event, self.session.follower.at()));
+        outputs.iter().any(|output| matches!(output, Output::Welcomed { .. }))
+    }
+
     fn pass(&mut self, ms: u64) -> Vec<Output> {
         let end = self.now.plus_ms(ms);
         let mut outputs = Vec::new();
@@ -249,8 +255,11 @@ fn written(output: &Output) -> Option<String> {
         }
         Output::Acked { upto, safe_upto } => format!("acked {upto} {safe_upto}"),
         Output::Work(job) => worked(job),
-        Output::Heard { epoch, seq } => format!("heard {epoch} {seq}"),
+        Output::Heard { epoch, seq, .. } => format!("heard {epoch} {seq}"),
         Output::Doubt => "doubt".to_owned(),
+        Output::Proven { .. } => "proven".to_owned(),
+        // With every welcome that counts; see `told_the_time`.
+        Output::Welcomed { .. } => return None,
     })
 }
 
