@@ -1,7 +1,7 @@
 //! What a station saw, knew, said, and under which rules. Kept in its journal until the hub has it.
 
 use crate::facts::{CodeClass, FactsDigest};
-use crate::id::{BootId, OrderId, ParcelId, ScanSeq, ScannerId};
+use crate::id::{BootId, OrderId, ParcelId, ScanSeq, ScannerId, StationEpoch};
 use crate::time::{Moment, Timestamp};
 use crate::verdict::Verdict;
 use serde::{Deserialize, Serialize};
@@ -72,12 +72,12 @@ pub struct Acknowledged {
 /// Something about the journal itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Note {
-    /// A record could not be delivered and was set aside; its number is spent.
-    SetAside {
-        /// Which record.
-        seq: ScanSeq,
-        /// Why, in a few words.
-        why: String,
+    /// A release that was judged and written was never shown: the parcel did not leave on it.
+    Withdrawn {
+        /// Its record, in the same journal and before this one.
+        of: ScanSeq,
+        /// Why it was not shown.
+        why: Withdrawal,
     },
     /// This journal was begun because the one before could not be opened; that one was moved aside.
     Begun {
@@ -86,11 +86,37 @@ pub enum Note {
         /// Why, in a few words.
         why: String,
     },
-    /// A record saved from a damaged journal: the bytes of the old record.
+    /// A record carried over from a journal that ended: what it was, and where it was first.
     Salvaged {
+        /// The life of the journal that had it.
+        epoch: StationEpoch,
+        /// Its place there.
+        seq: ScanSeq,
         /// The old record, encoded.
         record: Vec<u8>,
     },
+}
+
+/// Why a release was never shown. Only appended to: the number is on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Withdrawal {
+    /// The facts changed while the disk wrote, and the scan was judged again.
+    JudgedAgain,
+    /// The disk was slow, and somebody acknowledged that before the record was durable.
+    Acknowledged,
+    /// The same scanner scanned on before the record was durable.
+    Overtaken,
+}
+
+impl Withdrawal {
+    /// A few words for logs and commands.
+    pub fn words(self) -> &'static str {
+        match self {
+            Withdrawal::JudgedAgain => "the facts had changed",
+            Withdrawal::Acknowledged => "acknowledged before it was durable",
+            Withdrawal::Overtaken => "overtaken by another scan",
+        }
+    }
 }
 
 /// The hash chain over encoded records: BLAKE3, first 16 bytes, of the link before and the record's bytes.

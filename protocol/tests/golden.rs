@@ -161,12 +161,13 @@ fn every_record_keeps_its_bytes_and_reads_back() {
         parcel: Some(ParcelId(4_711)),
         facts: FactsDigest([5; 16]),
     };
+    let salvaged = Note::Salvaged { epoch: StationEpoch(0x57A7), seq: ScanSeq(7), record: vec![1, 0, 9] };
     for (name, record) in [
         ("record-judged-1", judged()),
         ("record-acknowledged-1", record(Event::Acknowledged(acknowledged))),
-        ("record-set-aside-1", record(Event::Noted(Note::SetAside { seq: ScanSeq(4), why: "refused".to_owned() }))),
+        ("record-withdrawn-1", record(Event::Noted(Note::Withdrawn { of: ScanSeq(4), why: Withdrawal::Overtaken }))),
         ("record-begun-1", record(Event::Noted(Note::Begun { salvaged: 3, why: "damaged".to_owned() }))),
-        ("record-salvaged-1", record(Event::Noted(Note::Salvaged { record: vec![1, 0, 9] }))),
+        ("record-salvaged-1", record(Event::Noted(salvaged))),
     ] {
         let bytes = record.encode();
         check(name, &bytes);

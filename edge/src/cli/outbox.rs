@@ -71,9 +71,9 @@ fn sentence(record: &ScanRecord) -> String {
             format!("{} {} {}", judged.verdict.outcome.en().to_lowercase(), judged.code, reasons.join(","))
         }
         Event::Acknowledged(acknowledged) => format!("acknowledged {}", acknowledged.of),
-        Event::Noted(Note::SetAside { seq, why }) => format!("set aside {seq}: {why}"),
+        Event::Noted(Note::Withdrawn { of, why }) => format!("release {of} withdrawn: {}", why.words()),
         Event::Noted(Note::Begun { salvaged, why }) => format!("began anew with {salvaged} saved: {why}"),
-        Event::Noted(Note::Salvaged { .. }) => "saved from a damaged journal".to_owned(),
+        Event::Noted(Note::Salvaged { seq, .. }) => format!("record {seq} of the journal before"),
     };
     format!("{:>8}  {}  {what}", record.seq, record.wall)
 }

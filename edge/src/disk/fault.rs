@@ -42,6 +42,8 @@ struct World {
     /// Handles from before a crash are dead.
     life: u64,
     sync_fails: bool,
+    /// The next sync fails once, and what it should have kept is taken for clean.
+    sync_forgets: bool,
     bad: Option<(usize, u64, u64)>,
     done: Done,
 }
@@ -71,6 +73,7 @@ impl FaultDisk {
             down: false,
             life: 0,
             sync_fails: false,
+            sync_forgets: false,
             bad: None,
             done: Done::default(),
         };
@@ -128,6 +131,12 @@ impl FaultDisk {
         self.lock().sync_fails = fail;
     }
 
+    /// The next sync fails, once, as systems do it: what it should have kept can be read until the power goes, is taken
+    /// for written, and is in no later sync unless it is written anew.
+    pub fn forget_at_next_sync(&self) {
+        self.lock().sync_forgets = true;
+    }
+
     /// Reading these bytes of a file fails from now on, as a sector does that went bad.
     pub fn spoil(&self, name: &str, from: u64, to: u64) {
         let mut world = self.lock();
@@ -159,6 +168,13 @@ impl FaultDisk {
         let world = self.lock();
         let file = world.names.get(name).and_then(|index| world.files.get(*index));
         file.map_or(0, |file| file.current.len() as u64)
+    }
+
+    /// The bytes of a file; none when it is not there.
+    pub fn content(&self, name: &str) -> Vec<u8> {
+        let world = self.lock();
+        let file = world.names.get(name).and_then(|index| world.files.get(*index));
+        file.map_or_else(Vec::new, |file| file.current.clone())
     }
 
     /// The names of all files.
@@ -263,6 +279,15 @@ impl Content {
         }
     }
 
+    /// What was not synced never will be; a file that grew has its length all the same.
+    fn forget(&mut self) {
+        for change in self.unsynced.drain(..) {
+            if let Change::Length(length) = change {
+                self.durable.resize(usize::try_from(length).unwrap_or(0), 0);
+            }
+        }
+    }
+
     /// The power went: of what was not synced any part may have reached the disk.
     fn lose(&mut self, dice: &mut u64) {
         let mut content = std::mem::take(&mut self.durable);
@@ -363,6 +388,10 @@ impl StorageBackend for Handle {
     fn sync_data(&self) -> Result<()> {
         self.with(|world, file| {
             world.step()?;
+            if std::mem::take(&mut world.sync_forgets) {
+                world.files[file].forget();
+                return Err(Error::from_raw_os_error(5));
+            }
             if world.sync_fails {
                 return Err(Error::from_raw_os_error(5));
             }

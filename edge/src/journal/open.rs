@@ -300,13 +300,13 @@ fn rebuild(disk: &dyn Disk, birth: Birth, why: &str) -> Result<Opened, JournalEr
     Ok(Opened::Rebuilt { aside, salvaged, why: why.to_owned() })
 }
 
-/// A record of a salvage is passed on as it was, not wrapped once more.
+/// A record of a salvage is passed on as it was, with the place that it had first, not wrapped once more.
 fn saved(file: &File, find: &Find) -> Result<Note, JournalError> {
     let record =
         find.read(file).ok_or_else(|| JournalError::Damaged("a record vanished while it was saved".to_owned()))?;
     match ScanRecord::decode(&record) {
-        Ok(ScanRecord { event: Event::Noted(Note::Salvaged { record }), .. }) => Ok(Note::Salvaged { record }),
-        _ => Ok(Note::Salvaged { record }),
+        Ok(ScanRecord { event: Event::Noted(earlier @ Note::Salvaged { .. }), .. }) => Ok(earlier),
+        _ => Ok(Note::Salvaged { epoch: find.epoch, seq: find.seq, record }),
     }
 }
 

@@ -1,7 +1,8 @@
 //! Saves records out of a journal whose tree is broken: reads the raw bytes and takes every row whose checksum holds.
 //!
 //! It asks nothing of the database, so no damage can lead it astray. Pages that the database had freed are read too:
-//! what comes out may include records the hub already has, never fewer than were there.
+//! what comes out may include records the hub already has, never fewer than were there. Where rows of several journals'
+//! lives lie in the file, those of each are saved: every record says which life it is of, so the hub knows what it has.
 
 use super::row::{self, HEADER, MAGIC, Row};
 use crate::disk::File;
@@ -20,7 +21,9 @@ const SECTOR: usize = 4_096;
 /// Where a record was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Find {
-    /// Its number in the damaged journal.
+    /// The life of the journal that it was written in.
+    pub epoch: StationEpoch,
+    /// Its number there.
     pub seq: ScanSeq,
     at: u64,
     length: usize,
@@ -28,22 +31,21 @@ pub struct Find {
     after: ChainLink,
 }
 
-/// Everything that was found, by number.
+/// Everything that was found, by life and number.
 #[derive(Debug, Default)]
 pub struct Salvage {
     finds: Vec<Find>,
 }
 
 impl Salvage {
-    /// Reads the whole file. The journal with the newest number is meant when rows of several lie in it.
+    /// Reads the whole file.
     pub fn scan(file: &File) -> Salvage {
         let mut lives: BTreeMap<StationEpoch, Life> = BTreeMap::new();
         each_row(file, |at, row| lives.entry(row.epoch).or_default().take(at, row));
-        let life = lives.into_values().max_by_key(|life| life.finds.len()).unwrap_or_default();
-        Salvage { finds: life.unacknowledged() }
+        Salvage { finds: lives.into_values().flat_map(Life::unacknowledged).collect() }
     }
 
-    /// The records that the hub may not have, in order. Two different ones with the same number are both there.
+    /// The records that the hub may not have, in the order of each life. Two different ones with the same number are both there.
     pub fn finds(&self) -> &[Find] {
         &self.finds
     }
@@ -66,7 +68,8 @@ struct Life {
 
 impl Life {
     fn take(&mut self, at: u64, row: Row<'_>) {
-        let find = Find { seq: row.seq, at, length: HEADER + row.record.len(), before: row.before, after: row.after() };
+        let (epoch, seq, length) = (row.epoch, row.seq, HEADER + row.record.len());
+        let find = Find { epoch, seq, at, length, before: row.before, after: row.after() };
         self.acked = self.acked.max(row.acked);
         let twins = self.finds.entry(row.seq).or_default();
         if !twins.iter().any(|twin| twin.after == find.after) {

@@ -31,6 +31,8 @@ pub struct Store {
 #[derive(Debug, Default)]
 struct Writer {
     failure: Option<Failure>,
+    /// The file holds more than was ever reported durable: a commit that failed, and arrived all the same.
+    ahead: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -148,7 +150,7 @@ impl Store {
                 // Deleting takes space too; a new file with the rest takes less than the old one.
                 AppendError::Full(_) => {
                     self.rewrite(ScanSeq(last + 1))?;
-                    writer.failure = None;
+                    *writer = Writer::default();
                     Ok(count)
                 }
                 error => Err(JournalError::Write(error)),
@@ -231,9 +233,10 @@ impl Store {
         error!(%error, "The journal cannot be written");
         writer.failure = Some(Failure { error: error.clone(), tried: moment });
         self.drop_database();
-        // What is there can still be read and sent.
-        if let Err(error) = self.reopen() {
-            warn!(%error, "The journal does not open");
+        // What was durable before can still be read and sent.
+        match self.reopen() {
+            Ok(ahead) => writer.ahead |= ahead,
+            Err(error) => warn!(%error, "The journal does not open"),
         }
         error
     }
@@ -245,17 +248,22 @@ impl Store {
             return Err(failure.error.clone());
         }
         failure.tried = moment;
-        if let Err(error) = self.reopen() {
-            warn!(%error, "The journal still does not open");
-            return Err(failure.error.clone());
+        match self.reopen() {
+            Ok(ahead) => writer.ahead |= ahead,
+            Err(error) => {
+                warn!(%error, "The journal still does not open");
+                return Err(failure.error.clone());
+            }
         }
         // A sync that failed may have left the system believing that its pages are on the disk: write them all anew.
         let broken = matches!(failure.error, AppendError::Broken(_));
-        if broken && let Err(error) = self.rewrite(ScanSeq(0)) {
+        if (broken || writer.ahead)
+            && let Err(error) = self.rewrite(ScanSeq(0))
+        {
             warn!(%error, "The journal cannot be written anew");
             return Err(failure.error.clone());
         }
-        writer.failure = None;
+        *writer = Writer::default();
         Ok(())
     }
 
@@ -267,7 +275,7 @@ impl Store {
         if written.is_ok() {
             self.drop_database();
         }
-        let opened = self.reopen();
+        let opened = self.reopen().map(drop);
         open::reserve(&*self.disk);
         written.and(opened)
     }
@@ -289,22 +297,29 @@ impl Store {
         Ok(range.map_err(read_error)?.map(row))
     }
 
-    fn reopen(&self) -> Result<(), JournalError> {
+    /// Answers whether the file holds more than was reported durable.
+    fn reopen(&self) -> Result<bool, JournalError> {
         let open = self.database.read().unwrap_or_else(PoisonError::into_inner).is_some();
-        if !open {
-            let (database, state) = open::reopen(&*self.disk)?;
-            self.take_over(database, state);
+        if open {
+            return Ok(false);
         }
-        Ok(())
+        let (database, state) = open::reopen(&*self.disk)?;
+        Ok(self.take_over(database, state))
     }
 
-    /// A commit that was reported as failed may be in the file after all: the file decides.
-    fn take_over(&self, database: Database, mut found: State) {
+    /// A commit that was reported as failed may be in the file after all. It stays unheard of: what is read of it may
+    /// come from memory alone, and the hub must not have what the next power cut takes away.
+    fn take_over(&self, database: Database, mut found: State) -> bool {
         let mut state = lock(&self.state);
+        let ahead = found.newest > state.newest;
+        if ahead {
+            (found.newest, found.link, found.total) = (state.newest, state.link, state.total);
+        }
         found.acked = found.acked.max(state.acked);
         found.safe = found.safe.max(state.safe);
         *state = found;
         *self.database.write().unwrap_or_else(PoisonError::into_inner) = Some(database);
+        ahead
     }
 
     fn drop_database(&self) {

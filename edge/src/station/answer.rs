@@ -14,7 +14,7 @@ pub enum Stage {
     Waiting,
     /// Said.
     Said,
-    /// A release whose record came to disk after another scan: counted, but not shown as a green light.
+    /// A release whose record came to disk after another scan: withdrawn, and never a green light.
     Overtaken,
 }
 

@@ -10,8 +10,8 @@ use crate::scan::config::MANUAL;
 use crate::scan::intake::RawScan;
 use packline_protocol::code::{self, Action, CodeKind};
 use packline_protocol::facts::{CodeClass, Facts, FactsDigest, Parcel, ScanFacts};
-use packline_protocol::id::{BootId, ParcelId, RuleId, ScanSeq, ScannerId, StationId};
-use packline_protocol::record::{Acknowledged, Event, Judged, ScanRecord};
+use packline_protocol::id::{BootId, ParcelId, RuleId, ScanSeq, ScannerId, StationEpoch, StationId};
+use packline_protocol::record::{Acknowledged, Event, Judged, Note, ScanRecord, Withdrawal};
 use packline_protocol::rules::Position;
 use packline_protocol::time::{Moment, Now};
 use packline_protocol::verdict::{Outcome, Reason, ReasonCode, Verdict};
@@ -101,6 +101,10 @@ pub struct Station {
     current: Option<u64>,
     remembered: BTreeMap<ParcelId, Remembered>,
     order: VecDeque<ParcelId>,
+    /// Which record of a life before this one released a parcel first; without an epoch in the journal that is open.
+    recalled: BTreeMap<(Option<StationEpoch>, ScanSeq), ParcelId>,
+    /// Withdrawals that could not be written; the hub believes those releases until they are.
+    owed: Vec<Event>,
     locked: BTreeMap<ScannerId, u64>,
     notice: Option<Notice>,
     language: Language,
@@ -112,6 +116,7 @@ pub struct Station {
 enum Underway {
     Judged(Box<Scan>),
     Acknowledged,
+    Withdrawn(Event),
 }
 
 #[derive(Debug)]
@@ -164,6 +169,8 @@ impl Station {
             current: None,
             remembered: BTreeMap::new(),
             order: VecDeque::new(),
+            recalled: BTreeMap::new(),
+            owed: Vec::new(),
             locked: BTreeMap::new(),
             notice: None,
             language,
@@ -171,12 +178,34 @@ impl Station {
         }
     }
 
-    /// What a life before this one released is a second look when it is scanned again.
+    /// What a life before this one released is a second look when it is scanned again, unless it was withdrawn.
     pub fn recall(&mut self, record: &ScanRecord) {
-        if let Event::Judged(judged) = &record.event
-            && let Some(parcel) = judged.verdict.parcel
-        {
-            self.remember(parcel, Remembered { outcome: judged.verdict.outcome, facts: None });
+        match &record.event {
+            Event::Noted(Note::Salvaged { epoch, record, .. }) => {
+                if let Ok(record) = ScanRecord::decode(record) {
+                    self.recall_of(Some(*epoch), &record);
+                }
+            }
+            _ => self.recall_of(None, record),
+        }
+    }
+
+    fn recall_of(&mut self, epoch: Option<StationEpoch>, record: &ScanRecord) {
+        match &record.event {
+            Event::Judged(judged) => {
+                let Some(parcel) = judged.verdict.parcel else { return };
+                let outcome = judged.verdict.outcome;
+                if outcome == Outcome::Release && !self.was_released(parcel) {
+                    self.recalled.insert((epoch, record.seq), parcel);
+                }
+                self.remember(parcel, Remembered { outcome, facts: None });
+            }
+            Event::Noted(Note::Withdrawn { of, .. }) => {
+                if let Some(parcel) = self.recalled.remove(&(epoch, *of)) {
+                    self.forget(parcel);
+                }
+            }
+            Event::Acknowledged(_) | Event::Noted(_) => {}
         }
     }
 
@@ -210,12 +239,24 @@ impl Station {
         now: Now,
     ) -> Vec<Output> {
         let Some(underway) = self.underway.remove(&ticket) else { return Vec::new() };
-        match (underway, written) {
+        let mut outputs = if written.is_ok() { self.pay(now) } else { Vec::new() };
+        outputs.extend(match (underway, written) {
             (Underway::Judged(scan), Ok(seq)) => self.recorded(*scan, seq, replica, now),
             (Underway::Judged(scan), Err(error)) => self.unrecorded(&scan, error),
-            (Underway::Acknowledged, Ok(_)) => Vec::new(),
+            (Underway::Acknowledged | Underway::Withdrawn(_), Ok(_)) => Vec::new(),
             (Underway::Acknowledged, Err(error)) => vec![Output::NotWritten(error)],
-        }
+            (Underway::Withdrawn(event), Err(error)) => {
+                self.owed.push(event);
+                vec![Output::NotWritten(error)]
+            }
+        });
+        outputs
+    }
+
+    /// The journal writes again: what it owes the hub goes first.
+    fn pay(&mut self, now: Now) -> Vec<Output> {
+        let owed = std::mem::take(&mut self.owed);
+        owed.into_iter().map(|event| self.append_withdrawal(event, now)).collect()
     }
 
     /// Time has passed: greens that wait too long become "storage is slow".
@@ -363,10 +404,18 @@ impl Station {
         }
     }
 
+    fn was_released(&self, parcel: ParcelId) -> bool {
+        self.remembered.get(&parcel).is_some_and(|before| before.outcome == Outcome::Release)
+    }
+
+    fn forget(&mut self, parcel: ParcelId) {
+        self.remembered.remove(&parcel);
+        self.order.retain(|kept| *kept != parcel);
+    }
+
     fn remember(&mut self, parcel: ParcelId, said: Remembered) {
-        let released = |before: &Remembered| before.outcome == Outcome::Release;
         // That it was released once is not forgotten by a later stop or ask.
-        if self.remembered.get(&parcel).is_some_and(released) && said.outcome != Outcome::Release {
+        if self.was_released(parcel) && said.outcome != Outcome::Release {
             return;
         }
         if self.remembered.insert(parcel, said).is_none() {
@@ -435,19 +484,33 @@ impl Station {
         if let Some(answer) = self.recent.iter_mut().find(|answer| answer.number == scan.number) {
             answer.seq = Some(seq);
         }
+        let is_release = scan.verdict.outcome == Outcome::Release;
         if let Some(scanner) = &scan.acknowledged_on {
-            return self.record_acknowledgement(scan.number, Some(seq), &scanner.clone(), now);
+            let withdrawn = is_release.then(|| self.withdraw(seq, Withdrawal::Acknowledged, now));
+            let noted = self.record_acknowledgement(scan.number, Some(seq), scanner, now);
+            return withdrawn.into_iter().chain(noted).collect();
         }
-        if scan.verdict.outcome != Outcome::Release {
+        if !is_release {
             return vec![Output::Changed];
         }
         let moved = replica.view().position() != position(&scan.verdict);
         if (scan.late || moved)
             && let Some(outputs) = self.judge_again(&scan, replica, now)
         {
-            return outputs;
+            let withdrawn = self.withdraw(seq, Withdrawal::JudgedAgain, now);
+            return [withdrawn].into_iter().chain(outputs).collect();
         }
-        self.green(&scan)
+        self.green(&scan, seq, now)
+    }
+
+    /// A release that is on disk and was never shown: the hub must not believe that the parcel left.
+    fn withdraw(&mut self, of: ScanSeq, why: Withdrawal, now: Now) -> Output {
+        self.append_withdrawal(Event::Noted(Note::Withdrawn { of, why }), now)
+    }
+
+    fn append_withdrawal(&mut self, event: Event, now: Now) -> Output {
+        let entry = Entry::new(self.settings.boot, now, event.clone());
+        self.append(entry, Underway::Withdrawn(event))
     }
 
     /// The facts may have changed while the disk was busy; `None` when it is a release all the same.
@@ -464,16 +527,24 @@ impl Station {
         })
     }
 
-    fn green(&mut self, scan: &Scan) -> Vec<Output> {
-        if let Some(parcel) = scan.verdict.parcel {
+    /// Shows the release where the scan is still the newest of its scanner; elsewhere nobody would see it.
+    fn green(&mut self, scan: &Scan, seq: ScanSeq, now: Now) -> Vec<Output> {
+        let mut outputs = self.say(scan.number, &scan.raw.scanner, &scan.verdict);
+        if !self.is_newest(scan.number, &scan.raw.scanner) {
+            outputs.insert(0, self.withdraw(seq, Withdrawal::Overtaken, now));
+        } else if let Some(parcel) = scan.verdict.parcel {
             self.remember(parcel, Remembered { outcome: Outcome::Release, facts: None });
         }
-        self.say(scan.number, &scan.raw.scanner, &scan.verdict)
+        outputs
+    }
+
+    fn is_newest(&self, number: u64, scanner: &ScannerId) -> bool {
+        self.newest.get(scanner) == Some(&number)
     }
 
     /// Says the verdict where the scan is still the newest; a release that was overtaken is no green light any more.
     fn say(&mut self, number: u64, scanner: &ScannerId, verdict: &Verdict) -> Vec<Output> {
-        let newest = self.newest.get(scanner) == Some(&number);
+        let newest = self.is_newest(number, scanner);
         let Some(answer) = self.recent.iter_mut().find(|answer| answer.number == number) else { return Vec::new() };
         answer.say(verdict);
         if verdict.outcome == Outcome::Release && !newest {

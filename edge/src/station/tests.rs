@@ -10,7 +10,7 @@ use packline_protocol::change::{Change, Row, RowId};
 use packline_protocol::downlink::Delta;
 use packline_protocol::facts::*;
 use packline_protocol::id::*;
-use packline_protocol::record::Event;
+use packline_protocol::record::{Event, Note};
 use packline_protocol::samples;
 use packline_protocol::time::{Moment, Now, Timestamp};
 use packline_protocol::verdict::Outcome;
@@ -24,6 +24,8 @@ struct Bench {
     ms: u64,
     written: u64,
     waiting: Vec<(Ticket, Event)>,
+    /// Everything that came to disk, in order.
+    journal: Vec<Event>,
 }
 
 const GUN: &str = "gun";
@@ -40,7 +42,7 @@ impl Bench {
         let station = StationId::parse("pack-01").unwrap();
         let settings = StationSettings { station, boot: BootId(1), lock_on_stop, language: Language::Zh };
         let station = Station::new(settings);
-        let mut bench = Self { station, replica, seq: 0, ms: 1_000, written: 0, waiting: Vec::new() };
+        let mut bench = Self { station, replica, seq: 0, ms: 1_000, written: 0, waiting: Vec::new(), journal: Vec::new() };
         for number in 1..=3 {
             bench.know(&parcel(number));
         }
@@ -81,8 +83,9 @@ impl Bench {
     fn durable(&mut self) -> String {
         let mut said = Vec::new();
         while !self.waiting.is_empty() {
-            let (ticket, _) = self.waiting.remove(0);
+            let (ticket, event) = self.waiting.remove(0);
             self.written += 1;
+            self.journal.push(event);
             let outputs = self.station.on_durable(ticket, Ok(ScanSeq(self.written)), &self.replica, self.now());
             said.push(self.told(outputs));
         }
@@ -107,6 +110,25 @@ impl Bench {
         let scanner = ScannerId::parse(MANUAL).unwrap();
         let outputs = self.station.on_acknowledge(None, &scanner, self.now());
         self.told(outputs)
+    }
+
+    /// What the journal says was let go and what was withdrawn: each release, with `-` and why where nobody saw it.
+    fn releases(&self) -> Vec<String> {
+        let numbered = || (1..).zip(&self.journal);
+        let withdrawn = |seq: u64| {
+            numbered().find_map(|(_, event)| match event {
+                Event::Noted(Note::Withdrawn { of, why }) if of.0 == seq => Some(*why),
+                _ => None,
+            })
+        };
+        let release = |(seq, event): (u64, &Event)| match event {
+            Event::Judged(judged) if judged.verdict.outcome == Outcome::Release => Some(match withdrawn(seq) {
+                Some(why) => format!("{seq} -{why:?}"),
+                None => seq.to_string(),
+            }),
+            _ => None,
+        };
+        numbered().filter_map(release).collect()
     }
 
     /// The last record on its way.
@@ -264,7 +286,8 @@ fn a_late_green_is_none_when_the_facts_have_changed() {
     bench.wait(300);
     bench.know(&Parcel { refund: RefundState::Requested, ..parcel(1) });
     assert_eq!(bench.durable(), "Stop refund_requested, bad, lamp Stop");
-    assert_eq!(bench.written, 2, "the new answer is recorded too");
+    assert_eq!(bench.written, 3, "the new answer is recorded too, and that the first one was not said");
+    assert_eq!(bench.releases(), ["1 -JudgedAgain"]);
 }
 
 #[test]
@@ -273,6 +296,7 @@ fn a_refund_that_arrives_while_the_disk_writes_stops_the_green() {
     bench.scan(&waybill(1));
     bench.know(&Parcel { refund: RefundState::Done, ..parcel(1) });
     assert_eq!(bench.durable(), "Stop refund_done, bad, lamp Stop");
+    assert_eq!(bench.releases(), ["1 -JudgedAgain"], "the hub must not believe that it left");
 }
 
 #[test]
@@ -295,6 +319,77 @@ fn a_green_that_was_overtaken_lights_no_lamp() {
     assert_eq!(bench.scan(&waybill(2)), "Stop must_not_ship, bad, lamp Stop");
     assert_eq!(bench.durable(), "Release overtaken");
     assert_eq!(bench.station.current().unwrap().outcome, Outcome::Stop);
+    assert_eq!(bench.releases(), ["1 -Overtaken"]);
+    bench.scan(&waybill(1));
+    assert_eq!(bench.durable(), GREEN, "nobody saw it before: no second look");
+    assert_eq!(bench.releases(), ["1 -Overtaken", "4"]);
+}
+
+#[test]
+fn a_slow_green_that_was_acknowledged_as_slow_is_withdrawn() {
+    let mut bench = Bench::new();
+    bench.scan(&waybill(1));
+    assert_eq!(bench.wait(300), "Ask storage_slow, attention, lamp Ask");
+    assert_eq!(bench.acknowledge(), "lamp Idle");
+    assert_eq!(bench.durable(), "");
+    assert_eq!(bench.releases(), ["1 -Acknowledged"]);
+    assert!(matches!(bench.journal[2], Event::Acknowledged(_)), "that somebody saw it is kept as well");
+    bench.scan(&waybill(1));
+    assert_eq!(bench.durable(), GREEN, "nothing was released before");
+}
+
+#[test]
+fn a_release_so_far_back_that_nobody_can_be_shown_it_is_withdrawn() {
+    let mut bench = Bench::new();
+    bench.scan(&waybill(1));
+    (0..30).for_each(|_| drop(bench.scan("NOBODY-KNOWS-1")));
+    bench.durable();
+    assert_eq!(bench.releases(), ["1 -Overtaken"]);
+}
+
+#[test]
+fn a_withdrawal_that_could_not_be_written_is_written_as_soon_as_anything_is() {
+    let mut bench = Bench::new();
+    bench.scan(&waybill(1));
+    bench.know(&Parcel { refund: RefundState::Done, ..parcel(1) });
+    let (ticket, event) = bench.waiting.remove(0);
+    (bench.written, bench.journal) = (1, vec![event]);
+    let outputs = bench.station.on_durable(ticket, Ok(ScanSeq(1)), &bench.replica, bench.now());
+    assert_eq!(bench.told(outputs), "Stop refund_done, bad, lamp Stop");
+    assert_eq!(bench.waiting.len(), 2, "the withdrawal and the stop");
+    assert_eq!((bench.refused(), bench.refused()), ("not written".to_owned(), "not written".to_owned()));
+    assert_eq!(bench.releases(), ["1"]);
+    bench.scan(&waybill(2));
+    assert_eq!(bench.durable(), GREEN);
+    assert_eq!(bench.releases(), ["1 -JudgedAgain", "2"]);
+}
+
+#[test]
+fn what_a_life_before_withdrew_is_no_second_look_and_what_it_carried_over_is() {
+    let mut before = Bench::new();
+    before.scan(&waybill(1));
+    before.scan(&waybill(2));
+    before.durable();
+    assert_eq!(before.releases(), ["1 -Overtaken", "2"]);
+    let entry = |event: &Event| crate::journal::Entry::new(BootId(1), before.now(), event.clone());
+    let records: Vec<_> =
+        (1..).zip(&before.journal).map(|(seq, event)| entry(event).numbered(ScanSeq(seq))).collect();
+    let carried: Vec<_> = (2..)
+        .zip(&records)
+        .map(|(seq, record)| {
+            let (epoch, place) = (StationEpoch(4), record.seq);
+            let note = Note::Salvaged { epoch, seq: place, record: record.encode() };
+            entry(&Event::Noted(note)).numbered(ScanSeq(seq))
+        })
+        .collect();
+    for journal in [records, carried] {
+        let mut next = Bench::new();
+        journal.iter().for_each(|record| next.station.recall(record));
+        next.scan(&waybill(1));
+        assert_eq!(next.durable(), GREEN);
+        next.scan(&waybill(2));
+        assert_eq!(next.durable(), "Release again, good, lamp Release");
+    }
 }
 
 #[test]

@@ -164,14 +164,13 @@ mod tests {
 
     /// A journal of `count` records; `hand` tells two journals apart.
     fn journal(count: u64, hand: &str) -> Vec<Vec<u8>> {
-        let note = |seq| Event::Noted(Note::SetAside { seq: ScanSeq(seq), why: hand.to_owned() });
         let record = |seq| ScanRecord {
             seq: ScanSeq(seq),
             boot: BootId(1),
             moment: Moment(seq),
             wall: Timestamp(0),
             wall_trusted: true,
-            event: note(seq),
+            event: Event::Noted(Note::Begun { salvaged: 0, why: hand.to_owned() }),
         };
         (1..=count).map(|seq| record(seq).encode()).collect()
     }

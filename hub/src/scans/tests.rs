@@ -77,7 +77,7 @@ impl Station {
     }
 
     fn note(&mut self, why: &str) {
-        self.write(0, Event::Noted(Note::SetAside { seq: ScanSeq(1), why: why.to_owned() }));
+        self.write(0, Event::Noted(Note::Begun { salvaged: 0, why: why.to_owned() }));
     }
 
     /// Records `first` to `last` as a batch.

@@ -125,7 +125,7 @@ mod tests {
     fn a_row_that_is_no_parcel_and_a_newer_schema_have_no_codes() {
         let body = Row::Parcel(Box::new(samples::parcel())).encode();
         assert!(Row::codes(RowId::SETTINGS, &body).unwrap().is_empty());
-        assert!(Row::codes(RowId::parcel(ParcelId(4_711)), &[2, 0, 1]).unwrap().is_empty());
+        assert!(Row::codes(RowId::parcel(ParcelId(4_711)), &[3, 0, 1]).unwrap().is_empty());
         assert!(matches!(Row::codes(RowId::parcel(ParcelId(1)), &body), Err(RowError::Misplaced { .. })));
     }
 }

@@ -28,7 +28,10 @@ fn note(record: &[u8]) -> Note {
 
 fn saved_code(note: &Note) -> u64 {
     match note {
-        Note::Salvaged { record } => code(record),
+        Note::Salvaged { seq, record, .. } => {
+            assert_eq!(ScanRecord::decode(record).unwrap().seq, *seq, "it says where it was first");
+            code(record)
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -161,4 +164,54 @@ fn a_whole_journal_begins_a_new_life_by_command_and_by_nothing_else() {
     disk.overwrite("journal.redb", 0, &[0; 512]);
     let refused = Store::renew(&disk, birth(11), "renewed by command").unwrap_err();
     assert!(matches!(refused, JournalError::Damaged(_)), "a damaged one is the station's to save: {refused:?}");
+}
+
+/// The lives, numbers and codes of what was carried over, in order.
+fn carried(store: &Store) -> Vec<(u64, u64, u64)> {
+    let records = store.pending(ScanSeq(1), usize::MAX, usize::MAX).unwrap().records;
+    let place = |record: &Vec<u8>| match note(record) {
+        Note::Salvaged { epoch, seq, record } => Some((epoch.0, seq.0, record)),
+        _ => None,
+    };
+    let inner = |(epoch, seq, record): (u64, u64, Vec<u8>)| match ScanRecord::decode(&record).unwrap().event {
+        Event::Judged(_) => Some((epoch, seq, code(&record))),
+        _ => None,
+    };
+    records.iter().filter_map(place).filter_map(inner).collect()
+}
+
+#[test]
+fn what_is_carried_over_says_in_which_life_and_where_it_was_first_however_often_it_moves() {
+    let disk = filled(3);
+    disk.overwrite("journal.redb", 0, &[0; 512]);
+    let (store, _) = open(&disk, 8);
+    assert_eq!(carried(&store), [(7, 1, 1), (7, 2, 2), (7, 3, 3)]);
+    store.append(&[entry(4, 40)]).unwrap();
+    store.close();
+    Store::renew(&disk, birth(9), "renewed by command").unwrap();
+    let (store, _) = open(&disk, 10);
+    assert_eq!(carried(&store), [(7, 1, 1), (7, 2, 2), (7, 3, 3), (8, 5, 4)], "by command as after damage");
+}
+
+#[test]
+fn rows_of_several_lives_in_one_file_are_all_saved_each_under_its_own() {
+    let stale = filled(2);
+    let old = stale.content("journal.redb");
+    let disk = FaultDisk::new(0);
+    let (store, _) = open(&disk, 8);
+    for code in 11..=15 {
+        store.append(&[entry(code, 40)]).unwrap();
+    }
+    store.acknowledge(ScanSeq(3), ScanSeq(0));
+    store.append(&[entry(16, 40)]).unwrap();
+    store.close();
+    // A card that hands out old sectors: the rows of the life before lie behind those of this one.
+    let file = disk.open("journal.redb", false).unwrap();
+    let end = redb::StorageBackend::len(&file).unwrap();
+    redb::StorageBackend::set_len(&file, end + old.len() as u64).unwrap();
+    redb::StorageBackend::write(&file, end, &old).unwrap();
+    disk.overwrite("journal.redb", 0, &[0; 512]);
+    let (store, _) = open(&disk, 9);
+    let expected = [(7, 1, 1), (7, 2, 2), (8, 4, 14), (8, 5, 15), (8, 6, 16)];
+    assert_eq!(carried(&store), expected, "each life by what the hub had of it, not the longest alone");
 }

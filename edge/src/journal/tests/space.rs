@@ -85,3 +85,45 @@ fn a_commit_that_fails_is_never_reported_durable() {
     assert_eq!(store.head().newest, next);
     assert_eq!(store.verify().unwrap(), codes.len() as u64);
 }
+
+#[test]
+fn what_a_failed_sync_left_in_memory_is_not_heard_of_and_its_numbers_are_given_anew() {
+    let disk = FaultDisk::new(0);
+    let (store, _) = open(&disk, 7);
+    assert_eq!(later(&store, 1), Ok(ScanSeq(1)));
+    let known = store.head();
+    disk.forget_at_next_sync();
+    let group: Vec<Entry> = (2..=4).map(|code| Entry { moment: Moment(20_000), ..entry(code, 400) }).collect();
+    assert!(matches!(store.append(&group), Err(AppendError::Broken(_))));
+    let head = store.head();
+    assert_eq!((head.newest, head.link), (known.newest, known.link), "the link is told of nothing new");
+    assert_eq!(codes(&store), [1], "what was durable can still be sent, and nothing else");
+    store.acknowledge(ScanSeq(4), ScanSeq(4));
+    assert_eq!(store.head().acked, ScanSeq(1), "nobody can have had more");
+    assert_eq!(later(&store, 5), Ok(ScanSeq(2)), "written anew, without what failed");
+    assert_eq!((codes(&store), store.verify().unwrap()), (vec![1, 5], 2));
+    disk.restart();
+    let (store, opened) = open(&disk, 8);
+    assert_eq!((opened, codes(&store)), (Opened::Whole, vec![1, 5]), "what was said is on the disk");
+}
+
+#[test]
+fn what_was_sent_outlives_a_power_cut_after_a_failed_sync() {
+    let disk = FaultDisk::new(0);
+    let (store, _) = open(&disk, 7);
+    later(&store, 1).unwrap();
+    disk.forget_at_next_sync();
+    assert!(later(&store, 2).is_err());
+    let (sent, heard) = (codes(&store), store.head().newest);
+    disk.restart();
+    let (store, opened) = open(&disk, 8);
+    let records = store.pending(ScanSeq(1), usize::MAX, usize::MAX).unwrap().records;
+    if opened == Opened::Whole {
+        assert!(heard <= store.head().newest, "{heard} was sent, {:?} is left", store.head());
+        assert!(codes(&store).starts_with(&sent));
+    } else {
+        // A new life: nothing can be sent twice under one number, and what was sent is carried over.
+        let has = |code: &u64| records.iter().any(|record| String::from_utf8_lossy(record).contains(&code.to_string()));
+        assert!(sent.iter().all(has), "{opened:?}");
+    }
+}

@@ -58,21 +58,7 @@ fn signed_keys_have_serials(elements: &[Element]) -> Result<(), Gs1Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::parse_scanned;
-
-    #[track_caller]
-    fn scans(data: &str, expected: &str) {
-        let got = parse_scanned(&data.replace('^', "\u{1D}"));
-        let got = got.map(|elements| elements.to_string()).map_err(|error| error.to_string());
-        assert_eq!(got, Ok(expected.to_owned()), "{data}");
-    }
-
-    #[track_caller]
-    fn refuses(data: &str, expected: &str) {
-        let got = parse_scanned(&data.replace('^', "\u{1D}"));
-        let got = got.map(|elements| elements.to_string()).map_err(|error| error.to_string());
-        assert_eq!(got, Err(expected.to_owned()), "{data}");
-    }
+    use crate::code::gs1::tests::{refuses, scans};
 
     #[test]
     fn pairings_need_every_condition_and_one_alternative_of_each() {

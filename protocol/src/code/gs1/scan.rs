@@ -154,20 +154,7 @@ fn is_fixed(ai: Ai) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[track_caller]
-    fn scans(data: &str, expected: &str) {
-        let got = parse_scanned(&data.replace('^', "\u{1D}"));
-        let got = got.map(|elements| elements.to_string()).map_err(|error| error.to_string());
-        assert_eq!(got, Ok(expected.to_owned()), "{data}");
-    }
-
-    #[track_caller]
-    fn refuses(data: &str, expected: &str) {
-        let got = parse_scanned(&data.replace('^', "\u{1D}"));
-        let got = got.map(|elements| elements.to_string()).map_err(|error| error.to_string());
-        assert_eq!(got, Err(expected.to_owned()), "{data}");
-    }
+    use crate::code::gs1::tests::{refuses, scans};
 
     #[test]
     fn element_strings_are_split_by_the_table() {

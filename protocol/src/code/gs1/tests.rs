@@ -215,3 +215,20 @@ proptest! {
         }
     }
 }
+
+/// The scanned `data`, in which `^` stands for the separator, is these elements.
+#[track_caller]
+pub(super) fn scans(data: &str, expected: &str) {
+    assert_eq!(scanned(data), Ok(expected.to_owned()), "{data}");
+}
+
+/// The scanned `data` is refused in these words.
+#[track_caller]
+pub(super) fn refuses(data: &str, expected: &str) {
+    assert_eq!(scanned(data), Err(expected.to_owned()), "{data}");
+}
+
+fn scanned(data: &str) -> Result<String, String> {
+    let elements = parse_scanned(&data.replace('^', "\u{1D}"));
+    elements.map(|elements| elements.to_string()).map_err(|error| error.to_string())
+}
