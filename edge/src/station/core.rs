@@ -530,7 +530,7 @@ impl Station {
     /// Shows the release where the scan is still the newest of its scanner; elsewhere nobody would see it.
     fn green(&mut self, scan: &Scan, seq: ScanSeq, now: Now) -> Vec<Output> {
         let mut outputs = self.say(scan.number, &scan.raw.scanner, &scan.verdict);
-        if !self.is_newest(scan.number, &scan.raw.scanner) {
+        if outputs.is_empty() || !self.is_newest(scan.number, &scan.raw.scanner) {
             outputs.insert(0, self.withdraw(seq, Withdrawal::Overtaken, now));
         } else if let Some(parcel) = scan.verdict.parcel {
             self.remember(parcel, Remembered { outcome: Outcome::Release, facts: None });

@@ -48,7 +48,7 @@ async fn hub(engine: Engine) -> TestApp {
 }
 
 fn record(seq: u64) -> Vec<u8> {
-    let event = Event::Noted(Note::SetAside { seq: ScanSeq(seq), why: "sample".to_owned() });
+    let event = Event::Noted(Note::Begun { salvaged: 0, why: "sample".to_owned() });
     let (seq, boot, moment) = (ScanSeq(seq), BootId(1), Moment(seq));
     ScanRecord { seq, boot, moment, wall: START, wall_trusted: true, event }.encode()
 }
