@@ -13,7 +13,7 @@ CREATE TABLE orders (
     id BIGINT PRIMARY KEY,
     platform TEXT NOT NULL,
     origin_no TEXT NOT NULL,
-    -- The order number as scanners and searches compare it, and its last six characters.
+    -- The order number as scanners and searches compare it, and its last four characters.
     order_code TEXT NOT NULL,
     code_tail TEXT NOT NULL,
     shop TEXT,
@@ -33,8 +33,8 @@ CREATE TABLE orders (
     approval TEXT NOT NULL,
     hold TEXT NOT NULL,
     address TEXT NOT NULL,
-    -- The worst of its gift lines; NULL without gifts.
-    gift_status TEXT,
+    -- The worst of its gift lines; `none` without gifts.
+    gift_status TEXT NOT NULL,
     -- A JSON list of words.
     tags TEXT NOT NULL,
     -- Listed parcels, and pieces of goods, for lists.

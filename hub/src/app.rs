@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::fleet::Fleet;
 use crate::keys::HubKeys;
 use crate::metrics::Metrics;
+use crate::orders::KnownTexts;
 use crate::otlp::Traces;
 use crate::privacy::Vault;
 use crate::settings::Board;
@@ -43,8 +44,12 @@ pub struct Inner {
     pub metrics: Metrics,
     /// The stations as this process knows them.
     pub fleet: Fleet,
+    /// Texts of orders that are in the dictionary.
+    pub texts: KnownTexts,
     /// Wakes the feed: something was marked in the change log. A missed wake only costs the feed's period.
     pub feed_wake: Notify,
+    /// Wakes the writer of exports.
+    pub export_wake: Notify,
     /// Wakes the reader of imported files.
     pub import_wake: Notify,
     /// Wakes the worker that carries effects out.
@@ -83,7 +88,9 @@ impl App {
             traces,
             metrics: Metrics::default(),
             fleet: Fleet::default(),
+            texts: KnownTexts::default(),
             feed_wake: Notify::new(),
+            export_wake: Notify::new(),
             import_wake: Notify::new(),
             effects_wake: Notify::new(),
             live: broadcast::Sender::new(LIVE_BACKLOG),

@@ -9,8 +9,8 @@ use crate::doors::Need::{LoggedIn, Open};
 use crate::doors::{Doors, Needs};
 use crate::pages::{assets, events, shell};
 use crate::{
-    accounts, audit, backup, contacts, effects, fleet, health, idempotency, notices, orders, refusal, scans, settings,
-    sync, telemetry, webhooks,
+    accounts, audit, backup, contacts, effects, exports, fleet, health, idempotency, notices, orders, refusal, scans,
+    settings, sync, telemetry, webhooks,
 };
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
@@ -60,6 +60,7 @@ fn api() -> Doors {
         .api(LoggedIn, routes!(events::stream))
         .api(Right::OrdersImport, routes!(orders::api::send))
         .api(Right::OrdersView, routes!(orders::api::list))
+        .api(Right::OrdersBulk, routes!(orders::api::bulk))
         .api(Right::OrdersView, routes!(orders::api::order))
         .api(Right::OrdersView, routes!(orders::api::events))
         .api(Right::OrdersView, routes!(contacts::api::contact))
@@ -103,13 +104,22 @@ fn pages() -> Doors {
         .post("/logout", LoggedIn, accounts::pages::log_out)
         .get("/account", LoggedIn, accounts::pages::account)
         .post("/account", LoggedIn, accounts::pages::change_password)
+        .get("/search", Right::OrdersView, orders::pages::search)
         .get("/orders", Right::OrdersView, orders::pages::list)
+        .post("/orders/bulk", Right::OrdersBulk, orders::pages::bulk)
+        .post("/orders/views", Right::OrdersView, orders::pages::save_view)
+        .post("/orders/views/{id}/delete", Right::OrdersView, orders::pages::delete_view)
         .get("/orders/{id}", Right::OrdersView, orders::pages::order)
         .post("/orders/{id}/reveal", Right::OrdersReveal, contacts::pages::reveal)
         .post("/orders/{id}/hide", Right::OrdersReveal, contacts::pages::hide)
         .get("/audit", Right::AuditView, audit::pages::page)
         .get("/audit/export", Right::AuditView, audit::pages::export)
         .post("/audit/verify", Right::AuditView, audit::pages::verify)
+        .get("/exports", Right::OrdersExport, exports::pages::list)
+        .post("/exports", Right::OrdersExport, exports::pages::ask)
+        .get("/exports/rows", Right::OrdersExport, exports::pages::rows)
+        .get("/exports/{id}/file", Right::OrdersExport, exports::pages::file)
+        .post("/exports/{id}/cancel", Right::OrdersExport, exports::pages::cancel)
         .get("/imports", Right::OrdersImport, import::pages::list)
         .post_upload("/imports", Right::OrdersImport, import::pages::upload)
         .get("/imports/{id}", Right::OrdersImport, import::pages::job)

@@ -9,7 +9,8 @@ use crate::lifecycle::{self, Alone, Ready};
 use crate::routes;
 use crate::store::Db;
 use crate::{
-    accounts, audit, backup, contacts, effects, notices, orders, otlp, outbound, privacy, settings, sync, webhooks,
+    accounts, audit, backup, contacts, effects, exports, notices, orders, otlp, outbound, privacy, settings, sync,
+    webhooks,
 };
 use anyhow::Context as _;
 use std::net::SocketAddr;
@@ -76,6 +77,7 @@ async fn start(app: &App, parts: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Re
     parts.spawn(serve_http(app.clone(), listener));
     parts.spawn(watchdog(app.clone()));
     parts.spawn(import::jobs::work(app.clone()));
+    parts.spawn(exports::jobs::work(app.clone()));
     parts.spawn(orders::jobs::keep(app.clone()));
     parts.spawn(audit::jobs::keep(app.clone()));
     parts.spawn(contacts::jobs::keep(app.clone()));

@@ -15,6 +15,6 @@ pub mod pages;
 mod store;
 #[cfg(test)]
 mod tests;
-mod text;
+pub(crate) mod text;
 
 pub(crate) use store::{ROWS, STATEMENTS};

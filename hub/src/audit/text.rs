@@ -50,13 +50,19 @@ const ACTIONS: &[(&str, &str, &str)] = &[
     ("audit.restored", "从备份恢复", "restored a backup"),
     ("imports.queue", "导入文件", "imported a file"),
     ("orders.contact-erased", "到期删除个人信息", "erased old personal data"),
+    ("orders.export", "导出订单", "exported orders"),
+    ("orders.export.cancel", "取消导出", "cancelled an export"),
+    ("orders.must_not_ship", "修改禁止发货", "changed whether an order may ship"),
     ("orders.reveal", "查看完整个人信息", "saw personal data in full"),
     ("orders.send", "通过接口写入订单", "sent orders over the API"),
+    ("orders.tags", "修改标签", "changed labels"),
     ("rules.publish", "发布规则", "published rules"),
     ("sites.settings", "修改仓设置", "changed a site's settings"),
     ("stations.enrol", "工位登记", "enrolled a station"),
     ("stations.invite", "添加工位", "invited a station"),
     ("stations.revoke", "吊销工位", "shut a station out"),
+    ("views.delete", "删除视图", "deleted a saved view"),
+    ("views.save", "保存视图", "saved a view"),
 ];
 
 /// What a kind of change is called; its own name when it has no other.

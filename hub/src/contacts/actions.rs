@@ -94,6 +94,12 @@ pub async fn find(app: &App, text: &str) -> Result<Vec<OrderId>, ContactError> {
     Ok(found)
 }
 
+/// Other orders that went to the phone number of an order, the newest first.
+pub async fn same_phone(app: &App, order: OrderId, limit: usize) -> Result<Vec<OrderId>, ContactError> {
+    let limit = i64::try_from(limit.min(FOUND_MAX)).unwrap_or(i64::MAX);
+    Ok(store::same_phone(app.db.read(), order, limit).await?)
+}
+
 /// Erases the contacts of orders that have been over for so many days, and says how many. Whether an address changed
 /// can still be told afterwards: that needs only its fingerprint.
 pub async fn erase_old(app: &App, keep_days: u32) -> Result<u64, ContactError> {

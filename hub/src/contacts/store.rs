@@ -76,6 +76,9 @@ statements! {
     BY_PHONE = "SELECT order_id FROM order_contact WHERE phone_key = $1 ORDER BY order_id DESC LIMIT $2";
     /// The orders of the last four digits of a phone number.
     BY_TAIL = "SELECT order_id FROM order_contact WHERE tail_key = $1 ORDER BY order_id DESC LIMIT $2";
+    /// Other orders with the phone number of an order.
+    SAME_PHONE = "SELECT b.order_id FROM order_contact a JOIN order_contact b ON b.phone_key = a.phone_key \
+        WHERE a.order_id = $1 AND b.order_id <> $1 ORDER BY b.order_id DESC LIMIT $2";
     /// The orders of a name.
     BY_NAME = "SELECT order_id FROM order_contact WHERE name_key = $1 ORDER BY order_id DESC LIMIT $2";
     /// Contacts of orders that have been over for long, the oldest first, after one of them.
@@ -93,6 +96,12 @@ statements! {
     END_REVEAL = "DELETE FROM contact_reveal WHERE actor = $1 AND order_id = $2";
     /// Reveals that are over are forgotten.
     END_REVEALS = "DELETE FROM contact_reveal WHERE until < $1";
+}
+
+/// Other orders with the phone number of an order, the newest first.
+pub(super) async fn same_phone(pool: &AnyPool, order: OrderId, limit: i64) -> Result<Vec<OrderId>, StoreError> {
+    let rows = SAME_PHONE.all(pool, SAME_PHONE.query().bind(order.0.cast_signed()).bind(limit)).await?;
+    rows.iter().map(|row| Ok(OrderId(SAME_PHONE.get::<i64>(row, 0)?.cast_unsigned()))).collect()
 }
 
 pub(super) async fn put(tx: &mut Tx, rows: &[NewRow]) -> Result<(), StoreError> {

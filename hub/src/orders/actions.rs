@@ -1,10 +1,17 @@
 //! What can be done with orders: take messages, look, and note what stations did.
 
+pub mod bulk;
+pub mod find;
+pub mod list;
+pub mod views;
+
+pub use find::{Found, find_by_code, look_up};
+pub use list::{Counted, count, list};
+
 use super::claims::AddressMark;
 use super::decide::{self, Context, Decision, Fresh};
 use super::facts;
 use super::input::{AddressText, OrderInput};
-use super::list::{CodeHit, Cursor, Filter, Page};
 use super::model::{Effect, Order, OrderError, OrderEvent, Outcome};
 use super::news;
 use super::settle::KEEP_CLOSED_MS;
@@ -48,7 +55,7 @@ pub async fn receive(
     for batch in inputs.chunks(BATCH) {
         outcomes.extend(receive_batch(app, batch, actor, source).await?);
     }
-    count(app, &outcomes);
+    measure(app, &outcomes);
     Ok(outcomes)
 }
 
@@ -115,6 +122,7 @@ impl Batch<'_> {
         let pairs: Vec<store::Pair<'_>> =
             after.values().map(|order| (before.get(&owned((&order.platform, &order.origin_no))), order)).collect();
         store::save(&mut tx, &pairs).await?;
+        let texts = store::save_texts(&mut tx, &pairs, &self.app.texts).await?;
         store::insert_events(&mut tx, &events).await?;
         contacts::keep(&mut tx, &self.app.vault, &told, now).await?;
         mark_dirty(&mut tx, &pairs).await?;
@@ -122,6 +130,7 @@ impl Batch<'_> {
         let news: Vec<Event> = pairs.iter().flat_map(|(before, after)| news::events(*before, after)).collect();
         webhooks::actions::emit(&mut tx, &news, now).await?;
         tx.commit().await?;
+        self.app.texts.learn(&texts);
         Ok(outcomes)
     }
 
@@ -229,7 +238,7 @@ fn is_placeholder(address: &str) -> bool {
     bare.is_empty() || words.iter().any(|word| bare.contains(word)) || ["无", "NA", "NULL", "NONE"].contains(&&*bare)
 }
 
-fn count(app: &App, outcomes: &[Outcome]) {
+fn measure(app: &App, outcomes: &[Outcome]) {
     for (effect, word) in [(Effect::Created, "created"), (Effect::Changed, "changed"), (Effect::Unchanged, "unchanged")]
     {
         let count = outcomes.iter().filter(|outcome| outcome.effect == effect).count();
@@ -256,44 +265,6 @@ pub async fn get(db: &Db, id: OrderId) -> Result<Option<Order>, OrderError> {
 /// The number of the order with this platform and order number.
 pub async fn find(db: &Db, platform: &str, origin_no: &str) -> Result<Option<OrderId>, OrderError> {
     Ok(store::find_id(db.read(), platform, origin_no).await?)
-}
-
-/// A page of orders, newest first. With a code in the filter there is one page only.
-pub async fn list(db: &Db, filter: &Filter, after: Cursor, limit: usize) -> Result<Page, OrderError> {
-    let limit = limit.clamp(1, PAGE_MAX);
-    if let Some(text) = &filter.code {
-        return list_by_code(db, filter, text, limit).await;
-    }
-    let asked = i64::try_from(limit + 1).unwrap_or(i64::MAX);
-    let mut rows = store::order_rows(db.read(), filter, after, asked).await?;
-    let has_more = rows.len() > limit;
-    rows.truncate(limit);
-    let next = rows.last().filter(|_| has_more).map(|row| Cursor { created_at: row.created_at, id: row.id });
-    Ok(Page { rows, next })
-}
-
-async fn list_by_code(db: &Db, filter: &Filter, text: &str, limit: usize) -> Result<Page, OrderError> {
-    let hits = find_by_code(db, text).await?;
-    let orders: BTreeSet<OrderId> = hits.into_iter().map(|hit| hit.order).collect();
-    let mut view = db.view("orders.list").await?;
-    let mut rows = store::rows_by_id(view.conn(), &orders.into_iter().collect::<Vec<_>>()).await?;
-    rows.retain(|row| filter.takes(row));
-    rows.truncate(limit);
-    Ok(Page { rows, next: None })
-}
-
-/// Everything that stands under a code as people type or scan it: order numbers, waybills, WMS numbers. Six characters
-/// are also looked for at the end of codes.
-pub async fn find_by_code(db: &Db, text: &str) -> Result<Vec<CodeHit>, OrderError> {
-    let code = code::canonical(text);
-    let limit = i64::try_from(PAGE_MAX).unwrap_or(i64::MAX);
-    let mut hits = store::code_hits(db.read(), &code, true, limit).await?;
-    if code.chars().count() == store::TAIL_CHARS {
-        hits.extend(store::code_hits(db.read(), &code, false, limit).await?);
-        hits.sort_by_key(|hit| (hit.order, hit.parcel));
-        hits.dedup();
-    }
-    Ok(hits)
 }
 
 /// The newest events of an order before `before` (an event's number), newest first.
@@ -410,6 +381,11 @@ async fn mark_siblings(tx: &mut Tx, noted: &[ReleaseNoted]) -> Result<(), StoreE
         changelog::mark_parcels(tx, &site, &parcels).await?;
     }
     Ok(())
+}
+
+/// Notes that a station stopped parcels of these orders, so that lists can ask for them.
+pub async fn mark_stopped(tx: &mut Tx, orders: &[OrderId]) -> Result<(), OrderError> {
+    Ok(store::mark_stopped(tx, orders).await?)
 }
 
 /// Takes parcels off the stations that have been over for long, and says how many. To be called every few minutes.

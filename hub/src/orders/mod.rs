@@ -7,10 +7,13 @@
 pub mod actions;
 pub mod api;
 mod claims;
+pub mod columns;
 pub mod couriers;
 mod decide;
 pub mod doc;
 pub(crate) mod facts;
+pub mod filter;
+mod grams;
 pub mod input;
 pub mod jobs;
 pub mod list;
@@ -19,10 +22,14 @@ pub mod money;
 mod news;
 pub mod pages;
 pub mod project;
+pub mod question;
 mod settle;
 pub(crate) mod store;
 pub mod synonyms;
 #[cfg(test)]
 mod tests;
+pub mod text;
 pub mod when;
 pub mod words;
+
+pub use store::KnownTexts;

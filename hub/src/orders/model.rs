@@ -2,6 +2,7 @@
 
 use super::claims::{AddressMark, Claims};
 use super::when::SourceTime;
+use crate::contacts::model::ContactError;
 use crate::error::Error;
 use crate::store::StoreError;
 use packline_protocol::amount::Amount;
@@ -232,6 +233,31 @@ pub struct OrderEvent {
     pub detail: serde_json::Value,
 }
 
+impl OrderEvent {
+    /// The event for somebody who may not see money.
+    pub fn without_money(mut self) -> OrderEvent {
+        if let Some(changes) = self.detail.get_mut("changes").and_then(serde_json::Value::as_array_mut) {
+            changes.retain(|change| change["field"] != "amount");
+        }
+        self
+    }
+}
+
+/// A list that somebody keeps under a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SavedView {
+    /// Its number.
+    pub id: i64,
+    /// Whose.
+    pub owner: String,
+    /// What they call it.
+    pub name: String,
+    /// Whether everybody sees it.
+    pub shared: bool,
+    /// What is asked for, as the address of the list has it.
+    pub query: String,
+}
+
 /// What became of one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
@@ -260,6 +286,15 @@ pub enum OrderError {
     /// The store failed.
     #[error("failed to read or write orders")]
     Store(#[from] StoreError),
+}
+
+impl From<ContactError> for OrderError {
+    fn from(error: ContactError) -> OrderError {
+        match error {
+            ContactError::Store(error) => error.into(),
+            error => StoreError::row("contacts", error).into(),
+        }
+    }
 }
 
 impl From<OrderError> for Error {

@@ -1,5 +1,6 @@
 //! What is derived of orders, worked out again from what was told: to prove that it is stored rightly, and to mend it.
 
+use super::filter::NO_GIFTS;
 use super::model::Order;
 use super::settle::{At, settle};
 use super::store;
@@ -47,7 +48,7 @@ fn follow(stored: &Order, at: &At<'_>) -> Settled {
     let site = order.listed().next().map_or("", |parcel| parcel.site.as_str()).to_owned();
     Settled {
         origin_no: order.origin_no.clone(),
-        gift_status: order.gift_status().map(|status| GiftStatus::word(status).to_owned()),
+        gift_status: Some(order.gift_status().map_or(NO_GIFTS, GiftStatus::word).to_owned()),
         parcels: order.listed().count(),
         pieces,
         site,

@@ -7,11 +7,14 @@ use axum::response::{IntoResponse, Response};
 
 const ASSETS: &[(&str, &str, &str)] = &[
     ("app.css", "text/css; charset=utf-8", include_str!("../../assets/app.css")),
+    ("work.css", "text/css; charset=utf-8", include_str!("../../assets/work.css")),
     ("app.js", "text/javascript; charset=utf-8", include_str!("../../assets/app.js")),
     ("contact.js", "text/javascript; charset=utf-8", include_str!("../../assets/contact.js")),
     ("bell.js", "text/javascript; charset=utf-8", include_str!("../../assets/bell.js")),
+    ("exports.js", "text/javascript; charset=utf-8", include_str!("../../assets/exports.js")),
     ("import.js", "text/javascript; charset=utf-8", include_str!("../../assets/import.js")),
     ("live.js", "text/javascript; charset=utf-8", include_str!("../../assets/live.js")),
+    ("orders.js", "text/javascript; charset=utf-8", include_str!("../../assets/orders.js")),
     ("scans.js", "text/javascript; charset=utf-8", include_str!("../../assets/scans.js")),
     ("sending.js", "text/javascript; charset=utf-8", include_str!("../../assets/sending.js")),
     ("stations.js", "text/javascript; charset=utf-8", include_str!("../../assets/stations.js")),

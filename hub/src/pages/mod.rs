@@ -3,8 +3,11 @@
 //! The pages themselves are in their domains' `pages.rs`.
 
 pub mod assets;
+#[cfg(test)]
+mod contrast;
 pub mod events;
 pub mod fields;
+pub mod keys;
 pub mod mark;
 pub mod shell;
 pub mod text;

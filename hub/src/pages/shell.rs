@@ -1,5 +1,6 @@
 //! The frame around every page: who is here, in which language, on which ground.
 
+use super::keys::{KEYS, Key};
 use super::render;
 use super::text::{Language, Text};
 use crate::accounts::api::COOKIE;
@@ -38,6 +39,8 @@ pub struct Shell {
     pub csrf: String,
     /// The page's path.
     pub path: String,
+    /// What the search box was asked, if the page answers it.
+    pub query: String,
 }
 
 /// An entry of the main menu.
@@ -53,6 +56,7 @@ const MENU: &[Entry] = &[
     Entry { path: "/scans", name: |t| t.scans, right: Right::ScansView },
     Entry { path: "/stations", name: |t| t.stations, right: Right::StationsView },
     Entry { path: "/imports", name: |t| t.imports, right: Right::OrdersImport },
+    Entry { path: "/exports", name: |t| t.exports, right: Right::OrdersExport },
     Entry { path: "/audit", name: |t| t.audit, right: Right::AuditView },
     Entry { path: "/notify", name: |t| t.sending, right: Right::NotifyManage },
     Entry { path: "/health", name: |t| t.health, right: Right::HealthView },
@@ -74,6 +78,22 @@ impl Shell {
     /// Whether the visitor may do this: what they may not do is not shown to them.
     pub fn may(&self, right: Right) -> bool {
         self.rights.has(right)
+    }
+
+    /// The keys that work here: those that lead somewhere only where the menu does too.
+    pub fn keys(&self) -> impl Iterator<Item = &'static Key> {
+        let menu = self.menu();
+        KEYS.iter().filter(move |key| key.does != "go" || menu.iter().any(|(path, _)| *path == key.to))
+    }
+
+    /// What a key does, in this page's language.
+    pub fn key_text(&self, key: &Key) -> &'static str {
+        key.text(self.language)
+    }
+
+    /// What was looked for, on the page that says what was found.
+    pub fn looked_for(&self) -> &str {
+        &self.query
     }
 
     /// Whether this page belongs to a menu entry.
@@ -113,8 +133,15 @@ impl Shell {
             rights: session.map(|session| session.rights).unwrap_or_default(),
             csrf: session.map(|session| session.token.csrf()).unwrap_or_default(),
             path: parts.uri.path().to_owned(),
+            query: looked_for(parts).unwrap_or_default(),
         }
     }
+}
+
+fn looked_for(parts: &Parts) -> Option<String> {
+    let query = parts.uri.query().filter(|_| parts.uri.path() == "/search")?;
+    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+    pairs.find(|(name, _)| name == "q").map(|(_, value)| value.chars().take(128).collect())
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Shell {

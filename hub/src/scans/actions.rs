@@ -80,6 +80,7 @@ async fn attempt(db: &Db, arrived: &[Arrived], ids: &[u64], now: Timestamp) -> R
     }
     let conflicts = release(&mut tx, &new, now).await?;
     store::add_records(&mut tx, &new).await?;
+    mark_stopped(&mut tx, &new).await?;
     store::add_conflicts(&mut tx, &conflicts).await?;
     store::put_positions(&mut tx, &book.moved(), now).await?;
     let rows: Vec<&ScanRow> = new.iter().map(|record| &record.row).collect();
@@ -92,6 +93,14 @@ async fn attempt(db: &Db, arrived: &[Arrived], ids: &[u64], now: Timestamp) -> R
         records: new.into_iter().map(|record| record.row).collect(),
         conflicts: conflicts.into_iter().map(|new| new.conflict).collect(),
     })
+}
+
+/// Lists of orders can ask for those that a station stopped.
+async fn mark_stopped(tx: &mut Tx, new: &[NewRecord]) -> Result<(), StoreError> {
+    let stopped = new.iter().filter(|record| record.row.outcome == Some(Outcome::Stop));
+    let orders: BTreeSet<OrderId> = stopped.filter_map(|record| record.row.order).collect();
+    let noted = orders::actions::mark_stopped(tx, &orders.into_iter().collect::<Vec<_>>()).await;
+    noted.map_err(|OrderError::Store(cause)| cause)
 }
 
 /// Where the hub stands with each journal while batches are taken.

@@ -31,6 +31,10 @@ pub enum Counter {
     NoticeTarget,
     /// Webhooks.
     Webhook,
+    /// Saved views.
+    SavedView,
+    /// Exports.
+    ExportJob,
 }
 
 impl Counter {
@@ -47,6 +51,8 @@ impl Counter {
             Counter::NoticeRule => "notice_rule",
             Counter::NoticeTarget => "notice_target",
             Counter::Webhook => "webhook",
+            Counter::SavedView => "saved_view",
+            Counter::ExportJob => "export_job",
         }
     }
 }

@@ -15,6 +15,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (5, "rights", include_str!("../../migrations/0005_rights.sql")),
     (6, "audit", include_str!("../../migrations/0006_audit.sql")),
     (7, "contacts", include_str!("../../migrations/0007_contacts.sql")),
+    (8, "work", include_str!("../../migrations/0008_work.sql")),
     (9, "operations", include_str!("../../migrations/0009_operations.sql")),
     (10, "outbound", include_str!("../../migrations/0010_outbound.sql")),
 ];

@@ -3,8 +3,8 @@
 use super::{Rows, Statement, changelog, ids};
 use crate::channels::import;
 use crate::{
-    accounts, audit, backup, contacts, doctor, effects, fleet, health, idempotency, notices, orders, privacy, scans,
-    settings, sync, webhooks,
+    accounts, audit, backup, contacts, doctor, effects, exports, fleet, health, idempotency, notices, orders, privacy,
+    scans, settings, sync, webhooks,
 };
 
 /// The statements of each module; a module with SQL adds its list here.
@@ -18,6 +18,7 @@ pub fn statements() -> Vec<Statement> {
         contacts::STATEMENTS,
         privacy::STATEMENTS,
         effects::STATEMENTS,
+        exports::STATEMENTS,
         fleet::STATEMENTS,
         notices::STATEMENTS,
         scans::STATEMENTS,

@@ -3,14 +3,20 @@
 mod load;
 mod query;
 mod save;
+pub(super) mod select;
+mod texts;
+mod views;
 
 pub(super) use load::{by_ids, by_keys};
 pub(super) use query::{
-    NewEvent, ReleasedRow, aged_out, code_hits, events_of, find_id, insert_events, order_rows, orders_of_parcels,
-    parcels_of_site, release, released, rows_by_id, take_off,
+    NewEvent, ReleasedRow, aged_out, code_hits, events_of, find_id, insert_events, orders_of_parcels, parcels_of_site,
+    release, released, take_off,
 };
 pub(crate) use save::tail;
 pub(super) use save::{Pair, TAIL_CHARS, save};
+pub use texts::KnownTexts;
+pub(super) use texts::{mark_stopped, save_texts, texts_with};
+pub(super) use views::{count_views, drop_view, put_view, views_of};
 
 use crate::store::{Rows, Statement};
 use sqlx::any::AnyRow;
@@ -18,12 +24,12 @@ use sqlx::{Any, Decode, Row as _, Type};
 
 /// Every statement of this domain.
 pub(crate) fn statements() -> Vec<Statement> {
-    [query::STATEMENTS, query::LISTS].concat()
+    [query::STATEMENTS, texts::STATEMENTS, views::STATEMENTS].concat()
 }
 
 /// Every statement over many rows of this domain.
 pub(crate) fn rows() -> Vec<Rows> {
-    [load::ROWS, save::ROWS, query::ROWS].concat()
+    [load::ROWS, save::ROWS, query::ROWS, texts::ROWS].concat()
 }
 
 /// Reads the columns of a row from left to right.

@@ -2,14 +2,16 @@
 
 use super::Columns;
 use super::load::signed;
-use crate::orders::list::{CodeHit, Cursor, Filter, OrderRow};
+use super::save::tail;
+use crate::orders::filter::NO_GIFTS;
+use crate::orders::list::{CodeHit, OrderRow};
 use crate::orders::model::OrderEvent;
 use crate::orders::words::Word;
 use crate::store::statement::Bound;
-use crate::store::{Reading, Statement, StoreError, Tx};
+use crate::store::{Statement, StoreError, Tx};
 use crate::{rows, statements};
 use packline_protocol::amount::Amount;
-use packline_protocol::facts::{GiftStatus, Release};
+use packline_protocol::facts::{CodeRole, GiftStatus, Release};
 use packline_protocol::id::{OrderId, ParcelId, SiteId, StationId};
 use packline_protocol::time::Timestamp;
 use sqlx::any::AnyRow;
@@ -26,57 +28,71 @@ statements! {
         JOIN parcel p ON p.id = c.parcel_id WHERE c.code = $1 ORDER BY c.held DESC, p.order_id DESC LIMIT $2";
     /// Orders and parcels that have a code with this end.
     HITS_BY_TAIL = "SELECT p.order_id, p.id, c.role, c.code, c.held FROM parcel_code c \
-        JOIN parcel p ON p.id = c.parcel_id WHERE c.code_tail = $1 ORDER BY c.held DESC, p.order_id DESC LIMIT $2";
+        JOIN parcel p ON p.id = c.parcel_id WHERE c.code_tail = $1 AND substr(c.code, length(c.code) - CAST($4 AS INTEGER) + 1) = $3 \
+        ORDER BY c.held DESC, p.order_id DESC LIMIT $2";
     /// Orders with this number.
     ORDERS_BY_CODE = "SELECT id, order_code FROM orders WHERE order_code = $1 ORDER BY id DESC LIMIT $2";
     /// Orders whose number has this end.
-    ORDERS_BY_TAIL = "SELECT id, order_code FROM orders WHERE code_tail = $1 ORDER BY id DESC LIMIT $2";
+    ORDERS_BY_TAIL = "SELECT id, order_code FROM orders WHERE code_tail = $1 \
+        AND substr(order_code, length(order_code) - CAST($4 AS INTEGER) + 1) = $3 ORDER BY id DESC LIMIT $2";
     /// Parcels that stations of a site are told of, by number.
     PARCELS_OF_SITE: Walk = "SELECT id FROM parcel WHERE site = $1 AND on_stations = 1 AND id > $2 ORDER BY id LIMIT $3";
     /// Parcels that have been closed for long and are still on stations.
     AGED_OUT = "SELECT id, site FROM parcel WHERE on_stations = 1 AND closed_at < $1 ORDER BY closed_at LIMIT $2";
 }
 
+/// The columns of a list, in the order in which [`order_row`] reads them.
 macro_rules! row_columns {
-    () => {
-        "id, platform, origin_no, shop, site, status, refund, amount_minor, currency, created_at, paid_at, \
-         gift_status, address, approval, must_not_ship, parcel_count, piece_count, updated_at"
-    };
-}
-
-/// The columns of a list, and which orders: those made between two times, before the cursor, newest first.
-macro_rules! list {
-    ($filter:literal) => {
+    ($of:literal) => {
         concat!(
-            "SELECT ",
-            row_columns!(),
-            " FROM orders WHERE (created_at, id) < ($1, $2) AND created_at >= $3",
-            $filter,
-            " ORDER BY created_at DESC, id DESC LIMIT $4"
+            $of,
+            "id, ",
+            $of,
+            "platform, ",
+            $of,
+            "origin_no, ",
+            $of,
+            "shop, ",
+            $of,
+            "site, ",
+            $of,
+            "status, ",
+            $of,
+            "refund, ",
+            $of,
+            "amount_minor, ",
+            $of,
+            "currency, ",
+            $of,
+            "created_at, ",
+            $of,
+            "paid_at, ",
+            $of,
+            "gift_status, ",
+            $of,
+            "address, ",
+            $of,
+            "approval, ",
+            $of,
+            "hold, ",
+            $of,
+            "must_not_ship, ",
+            $of,
+            "stopped, ",
+            $of,
+            "tags, ",
+            $of,
+            "parcel_count, ",
+            $of,
+            "piece_count, ",
+            $of,
+            "updated_at"
         )
     };
 }
-
-/// One statement for each combination of filters, so that each is prepared, checked and served by an index.
-/// The place in the list has a bit for each filter: 1 status, 2 platform, 4 site.
-pub(super) const LISTS: &[Statement] = &[
-    list_statement("LIST", list!("")),
-    list_statement("LIST_BY_STATUS", list!(" AND status = $5")),
-    list_statement("LIST_BY_PLATFORM", list!(" AND platform = $5")),
-    list_statement("LIST_BY_PLATFORM_STATUS", list!(" AND status = $5 AND platform = $6")),
-    list_statement("LIST_BY_SITE", list!(" AND site = $5")),
-    list_statement("LIST_BY_SITE_STATUS", list!(" AND status = $5 AND site = $6")),
-    list_statement("LIST_BY_SITE_PLATFORM", list!(" AND platform = $5 AND site = $6")),
-    list_statement("LIST_BY_ALL", list!(" AND status = $5 AND platform = $6 AND site = $7")),
-];
-
-const fn list_statement(name: &'static str, sql: &'static str) -> Statement {
-    Statement { name, sql, reading: Reading::Walk }
-}
+pub(super) use row_columns;
 
 rows! {
-    /// Rows of a list by number.
-    ROWS_BY_ID [0; BIGINT] = concat!("SELECT ", row_columns!(), " FROM orders WHERE id IN (VALUES {rows})");
     /// Adds events.
     PUT_EVENTS [0, 8] = "INSERT INTO order_event (id, order_id, happened_at, kind, actor, source, version, detail) \
         VALUES {rows}";
@@ -154,43 +170,7 @@ fn event(row: &AnyRow) -> Result<OrderEvent, StoreError> {
     })
 }
 
-/// The orders of a list after `cursor`.
-pub(in crate::orders) async fn order_rows(
-    pool: &AnyPool,
-    filter: &Filter,
-    cursor: Cursor,
-    limit: i64,
-) -> Result<Vec<OrderRow>, StoreError> {
-    let bit = |given: bool, bit: usize| if given { bit } else { 0 };
-    let place = bit(filter.status.is_some(), 1) | bit(filter.platform.is_some(), 2) | bit(filter.site.is_some(), 4);
-    let statement = LISTS[place];
-    let start = match filter.until {
-        Some(until) if until <= cursor.created_at => Cursor { created_at: until, id: OrderId(0) },
-        _ => cursor,
-    };
-    let mut query = statement.query().bind(start.created_at.0).bind(signed(start.id.0));
-    query = query.bind(filter.from.map_or(i64::MIN, |from| from.0)).bind(limit);
-    let words = [
-        filter.status.map(|status| status.word().to_owned()),
-        filter.platform.clone(),
-        filter.site.as_ref().map(ToString::to_string),
-    ];
-    query = words.into_iter().flatten().fold(query, |query, word| query.bind(word));
-    statement.all(pool, query).await?.iter().map(|row| order_row(row, statement.name)).collect()
-}
-
-/// The rows of a list with these numbers, newest first.
-pub(in crate::orders) async fn rows_by_id(
-    connection: &mut AnyConnection,
-    ids: &[OrderId],
-) -> Result<Vec<OrderRow>, StoreError> {
-    let rows = ROWS_BY_ID.fetch(connection, ids, |query, id| query.bind(signed(id.0))).await?;
-    let mut rows: Vec<OrderRow> = rows.iter().map(|row| order_row(row, "ROWS_BY_ID")).collect::<Result<_, _>>()?;
-    rows.sort_by_key(|row| std::cmp::Reverse((row.created_at, row.id)));
-    Ok(rows)
-}
-
-fn order_row(row: &AnyRow, what: &'static str) -> Result<OrderRow, StoreError> {
+pub(super) fn order_row(row: &AnyRow, what: &'static str) -> Result<OrderRow, StoreError> {
     let mut columns = Columns::of(row, what);
     Ok(OrderRow {
         id: OrderId(columns.number()?),
@@ -206,26 +186,38 @@ fn order_row(row: &AnyRow, what: &'static str) -> Result<OrderRow, StoreError> {
         },
         created_at: columns.time()?,
         paid_at: columns.maybe_time()?,
-        gift_status: columns.maybe_parsed(GiftStatus::from_word)?,
+        gift_status: match columns.take::<String>()?.as_str() {
+            NO_GIFTS => None,
+            word => Some(GiftStatus::from_word(word).ok_or_else(|| columns.bad(format!("gift status `{word}`")))?),
+        },
         address: columns.word()?,
         approval: columns.word()?,
+        hold: columns.word()?,
         must_not_ship: columns.flag()?,
+        stopped: columns.flag()?,
+        tags: columns.parsed(|text| serde_json::from_str(text).ok())?,
         parcels: columns.number()?,
         pieces: columns.number()?,
         updated_at: columns.time()?,
     })
 }
 
-/// What stands under this canonical code; `whole` is false for the end of a code.
+/// What stands under this canonical code, or with `end` under codes that end so.
 pub(in crate::orders) async fn code_hits(
     pool: &AnyPool,
     text: &str,
-    whole: bool,
+    end: bool,
     limit: i64,
 ) -> Result<Vec<CodeHit>, StoreError> {
-    let (parcels, orders) = if whole { (HITS_BY_CODE, ORDERS_BY_CODE) } else { (HITS_BY_TAIL, ORDERS_BY_TAIL) };
+    let (parcels, orders) = if end { (HITS_BY_TAIL, ORDERS_BY_TAIL) } else { (HITS_BY_CODE, ORDERS_BY_CODE) };
+    let key = if end { tail(text) } else { text.to_owned() };
+    let length = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
+    let bound = |statement: Statement| {
+        let query = statement.query().bind(key.clone()).bind(limit);
+        if end { query.bind(text.to_owned()).bind(length) } else { query }
+    };
     let mut hits = Vec::new();
-    for row in parcels.all(pool, parcels.query().bind(text).bind(limit)).await? {
+    for row in parcels.all(pool, bound(parcels)).await? {
         let mut columns = Columns::of(&row, parcels.name);
         hits.push(CodeHit {
             order: OrderId(columns.number()?),
@@ -235,11 +227,10 @@ pub(in crate::orders) async fn code_hits(
             held: columns.flag()?,
         });
     }
-    for row in orders.all(pool, orders.query().bind(text).bind(limit)).await? {
+    for row in orders.all(pool, bound(orders)).await? {
         let mut columns = Columns::of(&row, orders.name);
         let order = OrderId(columns.number()?);
-        let role = packline_protocol::facts::CodeRole::Order;
-        hits.push(CodeHit { order, parcel: None, role, code: columns.take()?, held: true });
+        hits.push(CodeHit { order, parcel: None, role: CodeRole::Order, code: columns.take()?, held: true });
     }
     Ok(hits)
 }

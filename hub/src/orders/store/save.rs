@@ -1,6 +1,7 @@
 //! Writes whole orders, many at a time, and only what of them differs.
 
 use super::load::signed;
+use crate::orders::filter::NO_GIFTS;
 use crate::orders::model::{Code, GiftLine, Order, OrderLine, OrderParcel};
 use crate::orders::words::Word as _;
 use crate::rows;
@@ -178,7 +179,7 @@ fn bind_order<'q>(query: Bound<'q>, order: &'q Order) -> Bound<'q> {
         .bind(order.approval.word())
         .bind(order.hold.word())
         .bind(order.address().word())
-        .bind(order.gift_status().map(GiftStatus::word))
+        .bind(order.gift_status().map_or(NO_GIFTS, GiftStatus::word))
         .bind(serde_json::to_string(&order.tags).expect("plain data always encodes"))
         .bind(order.claims.to_json())
         .bind(order.revision)
@@ -237,8 +238,8 @@ fn bind_code<'q>(query: Bound<'q>, (parcel, code): &'q (ParcelId, &Code)) -> Bou
     query.bind(code.role.word()).bind(i64::from(code.held))
 }
 
-/// How many characters at the end of a code people look for.
-pub(in crate::orders) const TAIL_CHARS: usize = 6;
+/// By how many characters at the end codes are found; who gives more gets those that end so.
+pub(in crate::orders) const TAIL_CHARS: usize = 4;
 
 /// The end of a code, by which people look for it.
 pub(crate) fn tail(code: &str) -> String {

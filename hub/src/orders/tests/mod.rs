@@ -1,11 +1,12 @@
 //! The order master through its actions, on both engines.
 
 mod convergence;
+mod lists;
 
 use super::actions::{self, ReleaseNoted};
 use super::facts::Told;
+use super::filter::Filter;
 use super::input::{AddressText, GiftInput, LineInput, OrderInput, ParcelInput, StockOutInput};
-use super::list::{Cursor, Filter};
 use super::model::{Effect, Order, Outcome};
 use super::when::SourceTime;
 use crate::actor::Actor;
@@ -393,28 +394,31 @@ async fn pages_of_a_list_hold_every_order_once_and_filters_combine() {
         let mut sorted = all.clone();
         sorted.sort_by_key(|row| std::cmp::Reverse((row.0, row.1)));
         assert_eq!(all, sorted);
-        let count = async |filter: Filter| walk(&app, &filter).await.len();
-        let status = Some(OrderStatus::Paid);
-        assert_eq!(count(Filter { status, ..Filter::default() }).await, 13);
-        assert_eq!(count(Filter { platform: Some("pos".into()), status, ..Filter::default() }).await, 13);
-        assert_eq!(count(Filter { platform: Some("tmall".into()), ..Filter::default() }).await, 0);
-        assert_eq!(count(Filter { site: Some(site("east")), ..Filter::default() }).await, 5);
-        assert_eq!(count(Filter { site: Some(site("east")), status, ..Filter::default() }).await, 3);
-        let day = |text: &str| SourceTime::parse(text).map(|time| time.at);
-        let (from, until) = (day("2026-02-02"), day("2026-02-04"));
-        assert_eq!(count(Filter { from, until, ..Filter::default() }).await, 6);
+        let count = async |query: &str| {
+            let pairs: Vec<_> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
+            walk(&app, &Filter::read(pairs).unwrap()).await.len()
+        };
+        assert_eq!(count("status=paid").await, 13);
+        assert_eq!(count("status=paid&platform=pos").await, 13);
+        assert_eq!(count("platform=tmall").await, 0);
+        assert_eq!(count("site=east").await, 5);
+        assert_eq!(count("site=east&status=paid").await, 3);
+        assert_eq!(count("created_from=2026-02-02&created_until=2026-02-03").await, 6);
         for code in ["SFN07", "sfn07", "N07"] {
-            assert_eq!(count(Filter { code: Some(code.into()), ..Filter::default() }).await, 1, "{code}");
+            assert_eq!(count(&format!("code={code}")).await, 1, "{code}");
         }
         take(&app, &[order("LONG-123456", 10)]).await;
-        assert_eq!(count(Filter { code: Some("123456".into()), ..Filter::default() }).await, 1);
+        for (end, found) in [("3456", 1), ("23456", 1), ("LONG123456", 0), ("9456", 0), ("456", 0)] {
+            assert_eq!(count(&format!("code={end}")).await, found, "{end}");
+        }
     }
 }
 
 async fn walk(app: &TestApp, filter: &Filter) -> Vec<(Timestamp, OrderId)> {
-    let (mut seen, mut after) = (Vec::new(), Cursor::START);
+    let sort = filter.natural_sort();
+    let (mut seen, mut after) = (Vec::new(), sort.start());
     loop {
-        let page = actions::list(&app.db, filter, after, 4).await.unwrap();
+        let page = actions::list(app, filter, sort, after, 4).await.unwrap();
         seen.extend(page.rows.iter().map(|row| (row.created_at, row.id)));
         match page.next {
             Some(next) => after = next,

@@ -10,6 +10,7 @@ use crate::actor::Actor;
 use crate::app::App;
 use crate::audit::actions::record_all;
 use crate::audit::model::{Entry, Subject};
+use crate::sheet::harmless;
 use crate::store::Counter;
 use packline_protocol::id::SiteId;
 use packline_protocol::time::Timestamp;
@@ -125,11 +126,6 @@ pub async fn problems_csv(app: &App, job: i64) -> Result<String, ImportError> {
     }
     let bytes = writer.into_inner().map_err(|error| std::io::Error::other(error.to_string()))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-/// A cell that a spreadsheet does not run as a formula.
-fn harmless(cell: &str) -> String {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell.to_owned() }
 }
 
 /// An import for open pages.
