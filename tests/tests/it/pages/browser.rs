@@ -1,0 +1,131 @@
+//! A real browser, driven by WebDriver.
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use packline_tests::clock::until;
+use packline_tests::hub::ADMIN;
+use serde_json::{Value, json};
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, Stdio};
+use tempfile::TempDir;
+
+/// A browser with one window, driven by WebDriver.
+pub struct Browser {
+    driver: Child,
+    session: String,
+    client: reqwest::Client,
+    _profile: TempDir,
+}
+
+impl Browser {
+    pub async fn open() -> Browser {
+        let profile = tempfile::tempdir().unwrap();
+        let mut driver = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .expect("chromedriver is installed; tests/run does that");
+        let mut said = BufReader::new(driver.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let port: Option<u16> =
+            said.find_map(|line| line.split_once("successfully on port ")?.1.trim_end_matches('.').parse().ok());
+        let root = format!("http://127.0.0.1:{}/session", port.expect("chromedriver says its port"));
+        let folder = format!("--user-data-dir={}", profile.path().display());
+        let args = [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            &folder,
+        ];
+        let wishes = json!({"capabilities": {"alwaysMatch": {
+            "goog:chromeOptions": {"args": args}, "goog:loggingPrefs": {"browser": "ALL"}
+        }}});
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let mut browser = Browser { driver, session: root.clone(), client, _profile: profile };
+        let opened = browser.call("", &wishes).await;
+        browser.session = format!("{root}/{}", opened["sessionId"].as_str().unwrap());
+        browser
+    }
+
+    pub async fn call(&self, what: &str, body: &Value) -> Value {
+        let answer = self.client.post(format!("{}{what}", self.session)).json(body).send().await.unwrap();
+        let mut answer: Value = answer.json().await.unwrap();
+        let value = answer["value"].take();
+        assert!(value["error"].is_null(), "{what} {body}: {value}");
+        value
+    }
+
+    pub async fn go(&self, url: &str) {
+        self.call("/url", &json!({"url": url})).await;
+    }
+
+    /// Runs this in every page before anything else of it.
+    pub async fn bring(&self, script: &str) {
+        let what = json!({"cmd": "Page.addScriptToEvaluateOnNewDocument", "params": {"source": script}});
+        self.call("/goog/cdp/execute", &what).await;
+    }
+
+    /// What a promise comes to.
+    pub async fn promised(&self, promise: &str) -> Value {
+        let script = format!(
+            "const done = arguments[arguments.length - 1]; \
+             Promise.resolve({promise}).then(done, (error) => done(String(error)))"
+        );
+        self.call("/execute/async", &json!({"script": script, "args": []})).await
+    }
+
+    /// Presses keys one after the other, as a hand does.
+    pub async fn press(&self, keys: &[&str]) {
+        let press = |key: &&str| [json!({"type": "keyDown", "value": key}), json!({"type": "keyUp", "value": key})];
+        let actions: Vec<Value> = keys.iter().flat_map(press).collect();
+        self.call("/actions", &json!({"actions": [{"type": "key", "id": "keys", "actions": actions}]})).await;
+    }
+
+    /// Logs the first user in.
+    pub async fn log_in(&self, url: &str, password: &str) {
+        self.go(&format!("{url}/login")).await;
+        let fill = format!(
+            "(document.querySelector('[name=user]').value = '{ADMIN}', \
+              document.querySelector('[name=password]').value = '{password}', \
+              document.querySelector('form[action=\"/login\"] button').click(), true)"
+        );
+        self.see(&fill).await;
+        self.wait("location.pathname !== '/login'").await;
+    }
+
+    pub async fn see(&self, expression: &str) -> Value {
+        self.call("/execute/sync", &json!({"script": format!("return {expression}"), "args": []})).await
+    }
+
+    /// Waits until an expression is true.
+    pub async fn wait(&self, expression: &str) {
+        until(expression, async || Ok((self.see(expression).await == true).then_some(()))).await.unwrap();
+    }
+
+    pub async fn resize(&self, width: u32, height: u32) {
+        let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+        self.call("/goog/cdp/execute", &json!({"cmd": "Emulation.setDeviceMetricsOverride", "params": size})).await;
+    }
+
+    /// What pages complained about.
+    pub async fn complaints(&self) -> Vec<Value> {
+        let log = self.call("/se/log", &json!({"type": "browser"})).await;
+        let is_complaint = |entry: &Value| entry["level"] == "SEVERE";
+        log.as_array().unwrap().iter().filter(|entry| is_complaint(entry)).cloned().collect()
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // The browser is in the driver's process group, and would stay behind otherwise.
+        let _ = killpg(Pid::from_raw(i32::try_from(self.driver.id()).unwrap()), Signal::SIGKILL);
+        let _ = self.driver.wait();
+    }
+}
