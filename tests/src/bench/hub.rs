@@ -4,12 +4,11 @@ use super::Args;
 use super::measure::{Row, Samples};
 use crate::clock::{instant, wall_ms};
 use crate::postgres::Postgres;
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use packline_hub::actor::Actor;
 use packline_hub::app::App;
 use packline_hub::config::{Config, Settings};
 use packline_hub::orders::input::{GiftInput, LineInput, OrderInput, ParcelInput, StockOutInput};
-use packline_hub::orders::list::{Cursor, Filter};
 use packline_hub::scans::actions::Arrived;
 use packline_hub::{fleet, orders, scans, serve};
 use packline_protocol::facts::{CodeClass, Facts, OrderStatus};
@@ -99,52 +98,6 @@ async fn on_both(measure: impl AsyncFn(Option<String>, &str) -> Result<Vec<Row>>
 
 /// Order, line, gift, parcel, two codes, stock-out, event.
 const ROWS_OF_AN_ORDER: usize = 8;
-
-/// One order with everything, and the list, in the store; beside the bare query by number.
-pub async fn order_page(args: &Args) -> Result<Vec<Row>> {
-    let (count, rounds) = (args.rows.unwrap_or(100_000), args.rounds.unwrap_or(1_000));
-    let (app, _folder) = hub(None).await?;
-    for first in (0..count).step_by(ORDERS_AT_ONCE) {
-        let inputs = inputs(first, ORDERS_AT_ONCE.min(usize::try_from(count - first)?))?;
-        orders::actions::receive(&app, &inputs, &Actor::Cli("bench".to_owned()), "bench").await?;
-    }
-    let (mut page, mut list, mut by_code, mut bare) =
-        (Samples::default(), Samples::default(), Samples::default(), Samples::default());
-    for round in 0..rounds {
-        let number = (round as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) % count;
-        let start = instant();
-        let id = orders::actions::find(&app.db, "pos", &origin_no(number)).await?.context("the order is there")?;
-        let order = orders::actions::get(&app.db, id).await?.context("the order is there")?;
-        orders::actions::events_of(&app.db, id, None, 200).await?;
-        page.add(start.elapsed());
-        if order.parcels.len() != 1 {
-            bail!("order {id} has {} parcels", order.parcels.len());
-        }
-        let start = instant();
-        sqlx::query("SELECT origin_no FROM orders WHERE id = $1")
-            .bind(i64::try_from(id.0)?)
-            .fetch_one(app.db.read())
-            .await?;
-        bare.add(start.elapsed());
-        let filter = Filter { status: Some(OrderStatus::Paid), ..Filter::default() };
-        let start = instant();
-        orders::actions::list(&app.db, &filter, Cursor::START, 50).await?;
-        list.add(start.elapsed());
-        let filter = Filter { code: Some(waybill(number)), ..Filter::default() };
-        let start = instant();
-        let found = orders::actions::list(&app.db, &filter, Cursor::START, 50).await?;
-        by_code.add(start.elapsed());
-        if found.rows.len() != 1 {
-            bail!("waybill {} leads to {} orders", waybill(number), found.rows.len());
-        }
-    }
-    Ok(vec![
-        Row::p99_to_goal(&format!("one of {count} orders with everything"), "µs", &page, 20_000.0),
-        Row::beside("the same", "µs", &page, "the bare row by number", &bare),
-        Row::p99_to_goal("the list by status", "µs", &list, 50_000.0),
-        Row::p99_to_goal("the list by waybill", "µs", &by_code, 50_000.0),
-    ])
-}
 
 async fn hub(db: Option<String>) -> Result<(App, TempDir)> {
     let folder = tempfile::tempdir()?;

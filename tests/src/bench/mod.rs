@@ -11,6 +11,7 @@ mod replica;
 mod sample;
 mod site;
 mod sync;
+mod work;
 
 pub use measure::{Better, Row, Samples};
 
@@ -29,11 +30,14 @@ pub struct Args {
     #[arg(long)]
     pub json: bool,
     /// How many parcels, orders or changes the store holds; the default depends on the benchmark
-    #[arg(long)]
+    #[arg(long, visible_alias = "orders")]
     pub rows: Option<u64>,
     /// How often the measured step is done; the default depends on the benchmark
     #[arg(long)]
     pub rounds: Option<usize>,
+    /// Only on this database, `sqlite` or `postgresql`, where a benchmark uses both one after the other
+    #[arg(long)]
+    pub db: Option<String>,
 }
 
 /// What can be measured.
@@ -52,8 +56,10 @@ pub enum Name {
     Ingest,
     /// Orders taken by the hub, beside raw inserts of the same rows
     Import,
-    /// The order page and the list, beside the bare query
+    /// The order page over HTTP, on both databases
     OrderPage,
+    /// The list under every single filter and a whole list as a workbook, over HTTP, on both databases
+    OrderList,
     /// A station's memory while it scans
     Memory,
     /// Last byte on the port to beep and light, beside an echo over the same kind of line
@@ -81,7 +87,8 @@ pub async fn run(args: &Args) -> Result<()> {
         Name::Changes => replica::changes(args)?,
         Name::Ingest => hub::ingest(args).await?,
         Name::Import => hub::import(args).await?,
-        Name::OrderPage => hub::order_page(args).await?,
+        Name::OrderPage => work::order_page(args).await?,
+        Name::OrderList => work::order_list(args).await?,
         Name::Memory => memory::station(args).await?,
         Name::Light => light::light(args).await?,
         Name::Lag => sync::lag(args).await?,
