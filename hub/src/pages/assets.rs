@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 
 const ASSETS: &[(&str, &str, &str)] = &[
     ("app.css", "text/css; charset=utf-8", include_str!("../../assets/app.css")),
+    ("parts.css", "text/css; charset=utf-8", include_str!("../../assets/parts.css")),
     ("work.css", "text/css; charset=utf-8", include_str!("../../assets/work.css")),
     ("app.js", "text/javascript; charset=utf-8", include_str!("../../assets/app.js")),
     ("contact.js", "text/javascript; charset=utf-8", include_str!("../../assets/contact.js")),
