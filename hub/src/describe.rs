@@ -12,8 +12,8 @@ const UPLOADS: &[&str] = &["/api/v1/imports"];
 const KEYLESS: &[&str] = &["/api/v1/sessions", "/api/v1/enroll"];
 
 /// The description with everything that holds for all routes.
-pub fn complete(document: Document, needs: &Needs) -> Document {
-    let Ok(mut value) = serde_json::to_value(&document) else { return document };
+pub fn complete(document: &Document, needs: &Needs) -> Value {
+    let mut value = serde_json::to_value(document).expect("a description always becomes JSON");
     value["components"]["securitySchemes"] = json!({
         "token": {"type": "http", "scheme": "bearer", "description": "A session's token or an API token."},
     });
@@ -27,7 +27,7 @@ pub fn complete(document: Document, needs: &Needs) -> Document {
             }
         }
     }
-    serde_json::from_value(value).unwrap_or(document)
+    value
 }
 
 fn describe(path: &str, method: &str, need: Need, operation: &mut Map<String, Value>) {
@@ -88,6 +88,70 @@ fn add_problem(operation: &mut Map<String, Value>, status: u16, why: &str) {
                 answer["content"] = json!({"application/problem+json": {"schema": schema}});
                 let why = answer["description"].as_str().filter(|text| !text.is_empty()).unwrap_or(why).to_owned();
                 answer["description"] = json!(why);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::routes;
+
+    fn operations() -> Vec<(String, Value)> {
+        let document = routes::document();
+        let mut operations = Vec::new();
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                operations.push((format!("{method} {path}"), operation.clone()));
+            }
+        }
+        assert!(operations.len() > 20, "{}", operations.len());
+        operations
+    }
+
+    #[test]
+    fn every_operation_says_who_may_ask_and_refuses_in_one_form() {
+        for (name, operation) in operations() {
+            let answers = operation["responses"].as_object().unwrap();
+            assert!(answers.keys().any(|status| status.starts_with('2')), "{name} never succeeds");
+            let open = operation["security"].as_array().unwrap().is_empty();
+            assert!(open || answers.contains_key("401"), "{name} needs a log-in and does not say so");
+            assert!(
+                operation["x-right"].is_null() || answers.contains_key("403"),
+                "{name} needs a right and does not say so"
+            );
+            for (status, answer) in answers.iter().filter(|(status, _)| status.starts_with(['4', '5'])) {
+                let kinds: Vec<&String> = answer["content"].as_object().unwrap().keys().collect();
+                assert_eq!(kinds, ["application/problem+json"], "{name} {status}");
+                assert!(!answer["description"].as_str().unwrap().is_empty(), "{name} {status}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_makes_something_may_be_sent_twice() {
+        for (name, operation) in operations() {
+            let Some(path) = name.strip_prefix("post ") else { continue };
+            let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+            let takes_key = parameters.iter().any(|parameter| parameter["name"] == KEY);
+            assert_eq!(takes_key, !UPLOADS.contains(&path) && !KEYLESS.contains(&path), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_description_refers_only_to_what_is_in_it() {
+        let document = routes::document();
+        let mut left = vec![&document];
+        while let Some(value) = left.pop() {
+            if let Some(target) = value["$ref"].as_str() {
+                let pointer = target.strip_prefix('#').unwrap();
+                assert!(document.pointer(pointer).is_some(), "{target}");
+            }
+            match value {
+                Value::Object(map) => left.extend(map.values()),
+                Value::Array(list) => left.extend(list),
+                _ => {}
             }
         }
     }

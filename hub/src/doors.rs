@@ -7,6 +7,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler;
 use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 use utoipa::openapi::OpenApi as Document;
@@ -147,10 +148,10 @@ impl Doors {
     }
 
     /// The routes, what each needs, and the API's description, which is itself served at `path`.
-    pub fn described_at(mut self, path: &str, need: impl Into<Need>) -> (Router<App>, Needs, Document) {
+    pub fn described_at(mut self, path: &str, need: impl Into<Need>) -> (Router<App>, Needs, Value) {
         self.needs.put(path, "GET", need.into());
         let (router, document) = self.router.split_for_parts();
-        let document = describe::complete(document, &self.needs);
+        let document = describe::complete(&document, &self.needs);
         let served = document.clone();
         (router.route(path, get(async || Json(served))), self.needs, document)
     }

@@ -17,6 +17,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Redirect;
+use serde_json::Value;
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 use utoipa_axum::routes;
@@ -39,11 +40,11 @@ pub fn needs() -> Needs {
 }
 
 /// The description of the API.
-pub fn document() -> Document {
+pub fn document() -> Value {
     doors().2
 }
 
-fn doors() -> (Router<App>, Needs, Document) {
+fn doors() -> (Router<App>, Needs, Value) {
     api().and(pages()).and(operations()).described_at("/api/v1/openapi.json", LoggedIn)
 }
 

@@ -6,6 +6,7 @@ use super::store;
 use crate::app::App;
 use crate::backup;
 use crate::clock;
+use crate::effects;
 use crate::fleet;
 use crate::fleet::model::{Digest, StationStatus, StationView};
 use crate::store::{StoreError, schema_version};
@@ -28,6 +29,7 @@ pub async fn facts(app: &App) -> Result<Facts, HealthError> {
     let done = backup::actions::last_done(app).await.map_err(|error| failed(other(error)))?;
     let stations = fleet::actions::views(app).await.map_err(|error| failed(other(error)))?;
     let sites = store::sites(db).await.map_err(failed)?;
+    let effects = effects::actions::counts(&app.db).await.map_err(|error| failed(other(error)))?;
     let clock_at = store::clock(db, engine).await.map_err(failed)?;
     Ok(Facts {
         now,
@@ -40,6 +42,8 @@ pub async fn facts(app: &App) -> Result<Facts, HealthError> {
         broker_up: app.metrics.gauge(BROKER_CONNECTED, BROKER_HELP, &[]).get() > 0,
         imports_waiting: store::imports_waiting(db).await.map_err(failed)?,
         marks_waiting: store::marks_waiting(db).await.map_err(failed)?,
+        effects_waiting: effects.waiting.unsigned_abs(),
+        effects_failing: effects.failing.unsigned_abs() + effects.given_up.unsigned_abs(),
         disk: disk_of(&app.config.data),
         disk_warn_percent: settings.disk_warn_percent.unsigned_abs(),
         backup_at: done.map(|run| run.started_at),

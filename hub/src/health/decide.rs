@@ -22,7 +22,7 @@ const DISK_BAD_PERCENT: u64 = 95;
 
 /// Everything judged, in the order of [`Topic`].
 pub fn judge(facts: &Facts) -> Vec<Item> {
-    let mut items = vec![database(facts), broker(facts), imports(facts), marks(facts)];
+    let mut items = vec![database(facts), broker(facts), imports(facts), marks(facts), effects(facts)];
     items.extend(disk(facts));
     items.extend([backup(facts), clock(facts), leaders(facts), stations(facts), replicas(facts), backlog(facts)]);
     items
@@ -59,6 +59,11 @@ fn imports(facts: &Facts) -> Item {
 
 fn marks(facts: &Facts) -> Item {
     item(Topic::Marks, warn_if(facts.marks_waiting > MARKS_MANY), Figure::Count(facts.marks_waiting))
+}
+
+fn effects(facts: &Facts) -> Item {
+    let state = warn_if(facts.effects_failing > 0);
+    item(Topic::Effects, state, Figure::Of(facts.effects_failing, facts.effects_waiting.max(facts.effects_failing)))
 }
 
 fn disk(facts: &Facts) -> Option<Item> {

@@ -29,6 +29,10 @@ pub struct Facts {
     pub imports_waiting: u64,
     /// Marks of changes that no log has yet.
     pub marks_waiting: u64,
+    /// Things that are wanted outside and wait.
+    pub effects_waiting: u64,
+    /// Of these, tried without success; and things that were given up.
+    pub effects_failing: u64,
     /// The disk that the data folder is on.
     pub disk: Option<Disk>,
     /// From which share of use on it is to be warned, in percent.
@@ -140,6 +144,8 @@ pub enum Topic {
     Imports,
     /// Changes wait for their log.
     Marks,
+    /// Things to be done outside.
+    Effects,
     /// The disk of the data folder.
     Disk,
     /// The newest backup.

@@ -40,6 +40,8 @@ fn fine() -> Facts {
         broker_up: true,
         imports_waiting: 0,
         marks_waiting: 0,
+        effects_waiting: 3,
+        effects_failing: 0,
         disk: Some(Disk { free: 60, size: 100 }),
         disk_warn_percent: 85,
         backup_at: Some(NOW.plus_ms(-3_600_000)),
@@ -73,6 +75,7 @@ fn each_thing_is_judged_by_its_own_figure() {
     check(Topic::Broker, |facts| facts.broker_up = false, Bad);
     check(Topic::Imports, |facts| facts.imports_waiting = 21, Warn);
     check(Topic::Marks, |facts| facts.marks_waiting = 50_001, Warn);
+    check(Topic::Effects, |facts| facts.effects_failing = 1, Warn);
     check(Topic::Disk, |facts| facts.disk = Some(Disk { free: 15, size: 100 }), Warn);
     check(Topic::Disk, |facts| facts.disk = Some(Disk { free: 5, size: 100 }), Bad);
     check(Topic::Backup, |facts| facts.backup_at = None, Warn);

@@ -109,6 +109,12 @@ pub fn about(topic: Topic, language: Language) -> (&'static str, &'static str) {
             "Changes that wait for their log",
             "If it keeps growing the hub cannot keep up: look at the database's load and at who leads each site.",
         ),
+        Topic::Effects => (
+            "对外动作：失败或放弃 / 等待",
+            "打开“通知”里的发送记录，看原因后重试或跳过。",
+            "Things to be done outside: failing or given up / waiting",
+            "Open the list of what is sent, read why, and try again or skip it.",
+        ),
         Topic::Disk => (
             "数据盘用量",
             "清理磁盘或换更大的盘；磁盘写满后中枢会停止收单。",

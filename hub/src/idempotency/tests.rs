@@ -1,8 +1,15 @@
 use super::actions::{Turn, forget_old, keep, let_go, take};
 use super::store::Kept;
+use crate::accounts::actions as accounts;
+use crate::accounts::model::{Password, UserName};
+use crate::accounts::roles;
 use crate::error::Kind;
+use crate::routes;
 use crate::store::testing::{ENGINES, TestApp};
+use axum::body::{Body, to_bytes};
+use axum::http::Request;
 use sqlx::Row as _;
+use tower::ServiceExt as _;
 
 fn answer(body: &str) -> Kept {
     let content_type = Some("application/json".to_owned());
@@ -57,4 +64,38 @@ async fn of_many_at_once_one_is_first() {
         }
         assert_eq!(firsts, 1, "{engine}");
     }
+}
+
+/// What the hub answers to a POST with this key: status, whether it was given before, and the body.
+async fn post(app: &TestApp, token: &str, key: &str, body: &str) -> (u16, bool, String) {
+    let request = Request::post("/api/v1/stations")
+        .header("authorization", format!("Bearer {token}"))
+        .header("content-type", "application/json")
+        .header(super::api::KEY, key)
+        .body(Body::from(body.to_owned()))
+        .unwrap();
+    let answer = routes::router(crate::app::App::clone(app)).oneshot(request).await.unwrap();
+    let (status, replayed) = (answer.status().as_u16(), answer.headers().contains_key(super::api::REPLAYED));
+    let body = to_bytes(answer.into_body(), 1 << 20).await.unwrap();
+    (status, replayed, String::from_utf8(body.to_vec()).unwrap())
+}
+
+#[tokio::test]
+async fn a_station_invited_twice_with_one_key_gets_one_token() {
+    let app = TestApp::on(ENGINES[0]).await;
+    roles::seed(&app).await.unwrap();
+    let (name, password) = (UserName::parse("admin").unwrap(), Password::new("a sample password".to_owned()));
+    accounts::set_password(&app, &name, &password).await.unwrap();
+    let token = accounts::log_in(&app, "admin", &password, "127.0.0.1").await.unwrap().reveal();
+    let wanted = r#"{"site": "main", "station": "pack-1"}"#;
+    let (status, replayed, first) = post(&app, &token, "k-1", wanted).await;
+    assert_eq!((status, replayed), (201, false), "{first}");
+    assert_eq!(post(&app, &token, "k-1", wanted).await, (201, true, first.clone()));
+    let (status, _, other) = post(&app, &token, "k-1", r#"{"site": "main", "station": "pack-2"}"#).await;
+    assert_eq!(status, 422, "{other}");
+    let (status, replayed, again) = post(&app, &token, "k-2", wanted).await;
+    assert_eq!((status, replayed), (201, false));
+    assert_ne!(again, first, "another key is another request");
+    let (status, ..) = post(&app, &token, &"x".repeat(256), wanted).await;
+    assert_eq!(status, 400);
 }

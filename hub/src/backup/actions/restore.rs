@@ -280,7 +280,7 @@ pub async fn finish(db: &Db, now: Timestamp) -> Result<usize, BackupError> {
         return Ok(0);
     }
     let mut tx = db.begin("restore.forget").await.map_err(failed)?;
-    store::forget_the_lost_hub(&mut tx).await.map_err(failed)?;
+    store::forget_the_lost_hub(&mut tx, now).await.map_err(failed)?;
     store::fail_running(&mut tx, "it was being made when this database was copied", now).await.map_err(failed)?;
     tx.commit().await.map_err(failed)?;
     let lives = sync::service::begin_lives(db, "the database was restored from a backup", now).await;

@@ -60,6 +60,9 @@ statements! {
     END_SESSIONS: All = "DELETE FROM session";
     /// Nobody enrols with an old invitation.
     END_CLAIMS: All = "DELETE FROM station_claim";
+    /// What was wanted outside may have been done since by the hub that was lost: a person decides.
+    HOLD_EFFECTS: All = "UPDATE effect SET state = 'given_up', ended_at = $1, problem = $2 \
+        WHERE state IN ('waiting', 'running')";
     /// When a hub will have let go of a site.
     LAST_LEASE: All = "SELECT MAX(lease_until) FROM replica_site";
 }
@@ -218,8 +221,10 @@ pub async fn find_restored(db: &AnyPool) -> Result<Option<Restored>, StoreError>
 }
 
 /// Takes out of a restored database what was true only for the hub that was lost: leases, sessions, invitations, and
-/// numbers that it may have given since.
-pub async fn forget_the_lost_hub(tx: &mut Tx) -> Result<(), StoreError> {
+/// numbers that it may have given since. What it may have done outside since is left to people.
+pub async fn forget_the_lost_hub(tx: &mut Tx, now: Timestamp) -> Result<(), StoreError> {
+    let why = "the database was restored from a backup, and the hub that was lost may have done it since";
+    HOLD_EFFECTS.run(tx, HOLD_EFFECTS.query().bind(now.0).bind(why)).await?;
     END_LEASES.run(tx, END_LEASES.query()).await?;
     END_SESSIONS.run(tx, END_SESSIONS.query()).await?;
     END_CLAIMS.run(tx, END_CLAIMS.query()).await?;
