@@ -14,7 +14,7 @@ mod tests;
 mod writer;
 
 pub use store::Store;
-pub use writer::{Done, Journal};
+pub use writer::{Back, Done, Journal};
 
 use packline_protocol::id::{BootId, ScanSeq, StationEpoch};
 use packline_protocol::record::{ChainLink, Event, RECORD_MAX, ScanRecord};
@@ -42,6 +42,11 @@ impl Entry {
     /// Something that happens now.
     pub fn new(boot: BootId, now: Now, event: Event) -> Self {
         Self { boot, moment: now.moment, wall: now.wall, wall_trusted: now.wall_trusted, event }
+    }
+
+    /// When it happened.
+    pub fn at(&self) -> Now {
+        Now { moment: self.moment, wall: self.wall, wall_trusted: self.wall_trusted }
     }
 
     /// The record with its number.

@@ -7,11 +7,14 @@ use packline_protocol::id::ScanSeq;
 use packline_protocol::record::{ChainLink, ScanRecord};
 use packline_protocol::time::{Moment, Now};
 use redb::{AccessGuard, Database, ReadTransaction, ReadableDatabase, ReadableTable};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use tracing::{error, warn};
 
 /// Records deleted at once, so that a scan never waits long behind it.
 const PRUNE_MAX: usize = 256;
+/// Fewer records than this are not worth a commit of their own.
+pub(super) const WORTHWHILE: u64 = 128;
 /// After a failure, the file is opened anew at most this often, in milliseconds.
 const REOPEN_MS: u64 = 1_000;
 
@@ -26,6 +29,10 @@ pub struct Store {
     database: RwLock<Option<Database>>,
     state: Mutex<State>,
     writer: Mutex<Writer>,
+    /// Records up to here do not say how old they are: looking for one that does begins behind them.
+    dateless: Mutex<ScanSeq>,
+    /// Whether all of it is being written anew, which takes its time.
+    rewriting: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -45,16 +52,26 @@ impl Store {
     /// Opens `journal.redb` on `disk`, or begins one; from a damaged one everything readable is saved.
     pub fn open(disk: Arc<dyn Disk>, settings: Settings, birth: Birth) -> Result<(Store, Opened), JournalError> {
         let (database, state, opened) = open::open(&*disk, birth)?;
-        let database = RwLock::new(Some(database));
-        let store = Store { disk, settings, database, state: Mutex::new(state), writer: Mutex::default() };
-        Ok((store, opened))
+        Ok((Store::over(disk, settings, database, state), opened))
     }
 
     /// Opens a journal that is there and whole; nothing is begun and nothing saved.
     pub fn open_whole(disk: Arc<dyn Disk>, settings: Settings) -> Result<Store, JournalError> {
         let (database, state) = open::reopen(&*disk)?;
-        let database = RwLock::new(Some(database));
-        Ok(Store { disk, settings, database, state: Mutex::new(state), writer: Mutex::default() })
+        Ok(Store::over(disk, settings, database, state))
+    }
+
+    fn over(disk: Arc<dyn Disk>, settings: Settings, database: Database, state: State) -> Store {
+        let (database, state) = (RwLock::new(Some(database)), Mutex::new(state));
+        Store {
+            disk,
+            settings,
+            database,
+            state,
+            writer: Mutex::default(),
+            dateless: Mutex::default(),
+            rewriting: AtomicBool::default(),
+        }
     }
 
     /// Begins a new life of a journal that is whole and not in use, by an administrator's command.
@@ -62,11 +79,19 @@ impl Store {
         open::renew(disk, birth, why)
     }
 
-    /// Makes all entries durable with one commit, in order; answers the first one's number. At an error none is.
+    /// Makes all entries durable with one commit, in order; answers the first one's number. At an error none is. When
+    /// there is no space, one batch of records that need not be kept makes way first.
     pub fn append(&self, entries: &[Entry]) -> Result<ScanSeq, AppendError> {
         let mut writer = lock(&self.writer);
-        let moment = entries.first().map(|entry| entry.moment).unwrap_or_default();
-        self.ready(&mut writer, moment)?;
+        let now = entries.first().map(Entry::at).unwrap_or_default();
+        self.ready(&mut writer, now.moment)?;
+        match self.add(&mut writer, entries, now.moment) {
+            Err(AppendError::Full(_)) if self.make_room(&mut writer, now) => self.add(&mut writer, entries, now.moment),
+            done => done,
+        }
+    }
+
+    fn add(&self, writer: &mut Writer, entries: &[Entry], moment: Moment) -> Result<ScanSeq, AppendError> {
         let mut state = *lock(&self.state);
         let first = ScanSeq(state.newest.0 + 1);
         let rows = number(&mut state, entries)?;
@@ -74,7 +99,7 @@ impl Store {
             let max = self.settings.bytes_max;
             return Err(AppendError::Full(format!("its records would take {} of {max} bytes", state.bytes())));
         }
-        self.write(|database| insert(database, &rows)).map_err(|error| self.failed(&mut writer, moment, error))?;
+        self.write(|database| insert(database, &rows)).map_err(|error| self.failed(writer, moment, error))?;
         let mut current = lock(&self.state);
         (current.newest, current.link, current.total) = (state.newest, state.link, state.total);
         Ok(first)
@@ -134,6 +159,31 @@ impl Store {
     pub fn prune(&self, now: Now) -> Result<usize, JournalError> {
         let mut writer = lock(&self.writer);
         self.ready(&mut writer, now.moment).map_err(JournalError::Write)?;
+        self.drop_batch(&mut writer, now)
+    }
+
+    /// Whether records went, so that there may be space for others.
+    fn make_room(&self, writer: &mut Writer, now: Now) -> bool {
+        let open = self.database.read().unwrap_or_else(PoisonError::into_inner).is_some();
+        // What a full disk needs may be a whole new file: that is not worth the while for a record or two.
+        let least = if writer.failure.is_some() { WORTHWHILE } else { 1 };
+        if !open || self.prunable(now).is_ok_and(|count| count < least) {
+            return false;
+        }
+        match self.drop_batch(writer, now) {
+            Ok(0) => false,
+            Ok(_) => {
+                writer.failure = None;
+                true
+            }
+            Err(error) => {
+                warn!(%error, "Records that the hub has could not be deleted");
+                false
+            }
+        }
+    }
+
+    fn drop_batch(&self, writer: &mut Writer, now: Now) -> Result<usize, JournalError> {
         let state = *lock(&self.state);
         let last = self.spare(&state, now)?.0.min(state.oldest.0 + PRUNE_MAX as u64 - 1);
         if last < state.oldest.0 {
@@ -146,7 +196,7 @@ impl Store {
                 (current.oldest, current.gone) = (ScanSeq(last + 1), gone);
                 Ok(count)
             }
-            Err(error) => match self.failed(&mut writer, now.moment, error) {
+            Err(error) => match self.failed(writer, now.moment, error) {
                 // Deleting takes space too; a new file with the rest takes less than the old one.
                 AppendError::Full(_) => {
                     self.rewrite(ScanSeq(last + 1))?;
@@ -156,6 +206,11 @@ impl Store {
                 error => Err(JournalError::Write(error)),
             },
         }
+    }
+
+    /// Whether all of it is being written anew: minutes on a slow disk, and nothing is wrong.
+    pub fn is_rewriting(&self) -> bool {
+        self.rewriting.load(Ordering::Relaxed)
     }
 
     /// Checks every record against the chain; answers how many there are.
@@ -202,14 +257,25 @@ impl Store {
             return Ok(safe);
         }
         let from = safe.max(ScanSeq(state.oldest.0.saturating_sub(1)));
-        let candidates = self.pending(ScanSeq(from.0 + 1), PRUNE_MAX, usize::MAX)?;
-        let old = candidates.records.iter().take_while(|record| self.is_old(record, now)).count() as u64;
-        Ok(ScanSeq((candidates.first.0 + old).saturating_sub(1)).clamp(safe, last))
+        Ok(self.old_up_to(from, now)?.map_or(safe, |old| old.clamp(safe, last)))
     }
 
-    fn is_old(&self, record: &[u8], now: Now) -> bool {
-        let keep_ms = i64::try_from(self.settings.keep_ms).unwrap_or(i64::MAX);
-        ScanRecord::decode(record).is_ok_and(|record| record.wall_trusted && now.wall.since_ms(record.wall) > keep_ms)
+    /// A record after `from` that is old enough, and everything before it with it. Not every record says how old it
+    /// is: some were written before something had set the clock. Looks at a small batch of records only; one that
+    /// says nothing is not looked at again, so the next look gets further.
+    fn old_up_to(&self, from: ScanSeq, now: Now) -> Result<Option<ScanSeq>, JournalError> {
+        let mut dateless = lock(&self.dateless);
+        let candidates = self.pending(ScanSeq(from.max(*dateless).0 + 1), PRUNE_MAX, usize::MAX)?;
+        let mut old = None;
+        for (seq, record) in (candidates.first.0..).zip(&candidates.records) {
+            match age_ms(record, now) {
+                Some(age_ms) if age_ms > self.settings.keep_ms => old = Some(ScanSeq(seq)),
+                Some(_) => break,
+                None if old.is_none() => *dateless = ScanSeq(seq),
+                None => {}
+            }
+        }
+        Ok(old)
     }
 
     fn begin_read(&self) -> Result<ReadTransaction, JournalError> {
@@ -269,6 +335,13 @@ impl Store {
 
     /// Writes a new file with the records from `from` on and puts it in the place of the old one.
     fn rewrite(&self, from: ScanSeq) -> Result<(), JournalError> {
+        self.rewriting.store(true, Ordering::Relaxed);
+        let done = self.write_anew(from);
+        self.rewriting.store(false, Ordering::Relaxed);
+        done
+    }
+
+    fn write_anew(&self, from: ScanSeq) -> Result<(), JournalError> {
         let state = *lock(&self.state);
         open::release_reserve(&*self.disk);
         let written = open::create(&*self.disk, &state, self.rows(from.max(state.oldest), state)?);
@@ -387,6 +460,12 @@ fn note_acknowledged(transaction: &redb::WriteTransaction, state: &State) -> Res
     meta.insert(ACKED, state.acked.0)?;
     meta.insert(SAFE, state.safe.0)?;
     Ok(())
+}
+
+/// How old a record is, if its clock was trusted; one from the future says nothing, for its clock was wrong after all.
+fn age_ms(record: &[u8], now: Now) -> Option<u64> {
+    let record = ScanRecord::decode(record).ok().filter(|record| record.wall_trusted)?;
+    u64::try_from(now.wall.since_ms(record.wall)).ok()
 }
 
 fn read_error(cause: redb::Error) -> JournalError {

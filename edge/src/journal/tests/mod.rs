@@ -144,6 +144,51 @@ fn records_go_only_when_the_hub_has_them_in_a_backup_or_long_enough() {
     assert_eq!(store.verify().unwrap(), 4);
 }
 
+/// A disk with records 1 to `count` that the hub has; of the numbers in `dateless` no trusted clock tells the age.
+fn acknowledged(count: u64, dateless: std::ops::Range<u64>) -> Store {
+    let (store, _) = open(&FaultDisk::new(0), 7);
+    let entries: Vec<Entry> =
+        (1..=count).map(|code| Entry { wall_trusted: !dateless.contains(&code), ..entry(code, 40) }).collect();
+    entries.chunks(200).for_each(|part| assert!(store.append(part).is_ok()));
+    store.acknowledge(ScanSeq(count), ScanSeq(0));
+    store
+}
+
+/// Deletes until nothing more goes; a pass may only have looked, so a few are in vain.
+fn prune_all(store: &Store, now: Now) {
+    let mut vain = 0;
+    while vain < 8 {
+        vain = if store.prune(now).unwrap() == 0 { vain + 1 } else { 0 };
+    }
+}
+
+#[test]
+fn records_without_a_trusted_clock_go_with_the_next_one_that_is_old_enough() {
+    let late = Now { wall: at(0).wall.plus_ms(8 * DAY_MS), ..at(60_000) };
+    for dateless in [1..2, 3..6, 1..600, 100..900] {
+        let store = acknowledged(1_000, dateless.clone());
+        assert_eq!(store.prune(at(60_000)).unwrap(), 0, "{dateless:?}");
+        prune_all(&store, late);
+        assert_eq!(codes(&store), [1_000], "{dateless:?}");
+    }
+    let store = acknowledged(1_000, 1..1_000);
+    prune_all(&store, late);
+    assert_eq!(codes(&store), [1_000], "the newest, which carries the chain on, tells the age of all others");
+    let store = acknowledged(1_000, 500..1_001);
+    prune_all(&store, late);
+    assert_eq!(codes(&store).first(), Some(&500), "nothing says how old these are");
+}
+
+#[test]
+fn a_record_from_the_future_keeps_no_other_one() {
+    let (store, _) = open(&FaultDisk::new(0), 7);
+    let future = Entry { wall: at(0).wall.plus_ms(900 * DAY_MS), ..entry(2, 40) };
+    store.append(&[entry(1, 40), future, entry(3, 40), entry(4, 40)]).unwrap();
+    store.acknowledge(ScanSeq(4), ScanSeq(0));
+    prune_all(&store, Now { wall: at(0).wall.plus_ms(8 * DAY_MS), ..at(60_000) });
+    assert_eq!(codes(&store), [4]);
+}
+
 #[test]
 fn the_newest_record_carries_number_and_chain_over_an_empty_outbox() {
     let disk = filled(3);

@@ -51,6 +51,39 @@ fn a_full_share_is_refused_and_frees_itself_as_the_hub_takes_records() {
 }
 
 #[test]
+fn a_full_share_makes_way_for_a_scan_before_it_is_refused() {
+    let settings = Settings { bytes_max: 200_000, ..Settings::default() };
+    let (store, _) = Store::open(Arc::new(FaultDisk::new(0)), settings, birth(7)).unwrap();
+    let mut code = 1;
+    while later(&store, code).is_ok() {
+        code += 1;
+    }
+    let newest = store.head().newest;
+    store.acknowledge(newest, ScanSeq(1));
+    assert_eq!(later(&store, code), Ok(ScanSeq(newest.0 + 1)), "one that the hub has in a backup makes way");
+    assert!(matches!(later(&store, code), Err(AppendError::Full(_))), "the others are too young");
+    assert_eq!(store.verify().unwrap(), newest.0);
+}
+
+#[test]
+fn a_full_disk_makes_way_for_a_scan_before_it_is_refused() {
+    let disk = FaultDisk::new(0);
+    let (store, _) = open(&disk, 7);
+    for code in 1..=300 {
+        later(&store, code).unwrap();
+    }
+    disk.set_capacity(disk.used());
+    let mut code = 301;
+    while later(&store, code).is_ok() {
+        code += 1;
+    }
+    let newest = store.head().newest;
+    store.acknowledge(newest, newest);
+    assert_eq!(later(&store, code + 1), Ok(ScanSeq(newest.0 + 1)));
+    assert!(store.head().oldest > ScanSeq(1));
+}
+
+#[test]
 fn a_disk_that_is_full_lets_go_of_what_the_hub_has() {
     let disk = FaultDisk::new(0);
     let (store, _) = open(&disk, 7);

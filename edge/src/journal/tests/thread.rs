@@ -1,6 +1,7 @@
 //! The journal on its thread.
 
 use super::*;
+use std::future::Future as _;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
@@ -57,6 +58,32 @@ fn closing_writes_what_waits_and_refuses_what_comes_later() {
     journal.append(entry(51, 40), Box::new(move |written| late.send(written).unwrap()));
     assert_eq!(answers.recv_timeout(PATIENCE).unwrap(), Err(AppendError::Closed));
     assert_eq!(open(&disk, 8).0.verify().unwrap(), 50);
+}
+
+#[test]
+fn a_probe_goes_through_the_thread_and_writes_nothing() {
+    let disk = FaultDisk::new(0);
+    let journal = start(&disk);
+    let before = disk.done();
+    let (back, came) = channel();
+    let again = back.clone();
+    journal.probe(Box::new(move || back.send(std::thread::current().name().map(str::to_owned)).unwrap()));
+    assert_eq!(came.recv_timeout(PATIENCE).unwrap().as_deref(), Some("journal"));
+    assert_eq!(disk.done(), before);
+    journal.close();
+    journal.probe(Box::new(move || again.send(None).unwrap()));
+    assert!(came.recv_timeout(PATIENCE).is_err(), "a thread that has ended does not answer");
+}
+
+#[test]
+fn whoever_waits_for_the_end_of_the_thread_is_told() {
+    let journal = start(&FaultDisk::new(0));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let mut ended = Box::pin(journal.ended());
+    let waker = std::task::Waker::noop();
+    assert!(ended.as_mut().poll(&mut std::task::Context::from_waker(waker)).is_pending());
+    journal.close();
+    runtime.block_on(ended);
 }
 
 #[test]
