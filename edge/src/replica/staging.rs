@@ -7,12 +7,12 @@ use super::apply::{check_body, code_hashes};
 use super::spill::Spill;
 use super::store::{self, BUCKETS, CODES, META, ROWS, State, blocked, storage};
 use super::{ApplyError, ReplicaError, Settings};
-use crate::disk::{Disk, guarded};
+use crate::disk::{Disk, guarded, is_damage};
 use packline_protocol::change::{Change, RowId};
 use packline_protocol::downlink::{Chunk, SnapshotOffer};
 use packline_protocol::id::{ParcelId, Seq, SiteId};
 use packline_protocol::proof::{BUCKETS as BUCKET_COUNT, Proof};
-use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, WriteTransaction};
+use redb::{Database, ReadableDatabase, ReadableTableMetadata, WriteTransaction};
 use serde::{Deserialize, Serialize};
 use std::ops::Bound;
 use std::sync::Arc;
@@ -26,6 +26,7 @@ const COMMIT_BYTES: usize = 16 << 20;
 
 /// A snapshot under way, in a file of its own; it goes on after a restart.
 pub struct Staging {
+    disk: Arc<dyn Disk>,
     progress: Progress,
     database: Database,
     /// Open between commits.
@@ -47,22 +48,26 @@ impl Staging {
     pub(super) fn open(disk: &Arc<dyn Disk>, settings: &Settings, offer: &SnapshotOffer) -> Result<Self, ReplicaError> {
         let codes = Spill::create(disk, SPILL).map_err(blocked("create", SPILL))?;
         if let Some((database, progress)) = resume(disk, settings, offer) {
-            let mut staging = Self::over(&settings.site, progress, database, codes);
-            if staging.reread().is_ok() {
-                info!(snapshot = offer.snapshot, next = progress.next, "Goes on with a snapshot");
-                return Ok(staging);
+            let mut staging = Self::over(disk, &settings.site, progress, database, codes);
+            match staging.reread() {
+                Ok(()) => {
+                    info!(snapshot = offer.snapshot, next = progress.next, "Goes on with a snapshot");
+                    return Ok(staging);
+                }
+                Err(error) => warn!(%error, "What is there of a snapshot cannot be read; it is fetched again"),
             }
+            let_go(staging);
         }
         let codes = Spill::create(disk, SPILL).map_err(blocked("create", SPILL))?;
         disk.remove(FILE).map_err(blocked("remove", FILE))?;
         let file = disk.open(FILE, true).map_err(blocked("create", FILE))?;
         let database = store::create(file, settings)?;
-        Ok(Self::over(&settings.site, Progress { offer: *offer, next: 0 }, database, codes))
+        Ok(Self::over(disk, &settings.site, Progress { offer: *offer, next: 0 }, database, codes))
     }
 
-    fn over(site: &SiteId, progress: Progress, database: Database, codes: Spill) -> Self {
-        let proof = Proof::empty(site);
-        Self { progress, database, transaction: None, uncommitted: 0, proof, codes, rows: 0, last: None }
+    fn over(disk: &Arc<dyn Disk>, site: &SiteId, progress: Progress, database: Database, codes: Spill) -> Self {
+        let (disk, proof) = (Arc::clone(disk), Proof::empty(site));
+        Self { disk, progress, database, transaction: None, uncommitted: 0, proof, codes, rows: 0, last: None }
     }
 
     /// The snapshot that is being fetched.
@@ -109,7 +114,18 @@ impl Staging {
             transaction.open_table(META)?.insert(PROGRESS, progress.as_slice())?;
             Ok(transaction.commit()?)
         });
-        done.map_err(|cause| storage("stage", cause))
+        done.map_err(|cause| self.failed(cause))
+    }
+
+    /// A file that is damaged is not gone on with, now or after a restart.
+    fn failed(&self, cause: redb::Error) -> ReplicaError {
+        if is_damage(&cause) {
+            warn!(error = %cause, "What is there of a snapshot is damaged; it is fetched again");
+            if let Err(error) = self.disk.remove(FILE) {
+                warn!(%error, "The damaged part of a snapshot could not be removed");
+            }
+        }
+        storage("stage", cause)
     }
 
     fn check(&self, chunk: &Chunk) -> Result<(), ApplyError> {
@@ -126,12 +142,12 @@ impl Staging {
     }
 
     fn append(&mut self, rows: &[Change]) -> Result<(), ApplyError> {
-        let transaction = match self.transaction.take() {
-            Some(transaction) => transaction,
-            None => self.database.begin_write().map_err(|cause| storage("stage", cause))?,
-        };
-        let mut bytes = 0;
+        let (before, mut bytes) = (self.transaction.take(), 0);
         let done = guarded(|| {
+            let transaction = match before {
+                Some(transaction) => transaction,
+                None => self.database.begin_write()?,
+            };
             let mut table = transaction.open_table(ROWS)?;
             let mut end = table.upper_bound_mut(Bound::<u64>::Unbounded)?;
             for change in rows {
@@ -140,10 +156,11 @@ impl Staging {
                 bytes += row.len();
                 end.insert_before(change.row.0, row.as_slice())?;
             }
-            Ok(end.close()?)
+            end.close()?;
+            drop(table);
+            Ok(transaction)
         });
-        done.map_err(|cause| storage("stage", cause))?;
-        self.transaction = Some(transaction);
+        self.transaction = Some(done.map_err(|cause| self.failed(cause))?);
         self.uncommitted += bytes;
         for change in rows {
             self.note(change.row, change.seq, change.body.as_deref().unwrap_or_default())?;
@@ -166,13 +183,11 @@ impl Staging {
 
     /// After a restart: everything in memory, from the rows that are there.
     fn reread(&mut self) -> Result<(), ReplicaError> {
-        let transaction = self.database.begin_read().map_err(|cause| storage("read", cause))?;
-        let table = transaction.open_table(ROWS).map_err(|cause| storage("read", cause))?;
-        let rows = table.iter().map_err(|cause| storage("read", cause))?;
-        for entry in rows {
-            let (row, value) = entry.map_err(|cause| storage("read", cause))?;
-            let (seq, body) = store::split(value.value()).map_err(|cause| storage("read", cause))?;
-            self.note(RowId(row.value()), seq, body)?;
+        let rows = guarded(|| Ok(self.database.begin_read()?.open_table(ROWS)?.range::<u64>(..)?));
+        let mut rows = rows.map_err(|cause| storage("read", cause))?;
+        while let Some((row, stored)) = guarded(|| next_row(&mut rows)).map_err(|cause| storage("read", cause))? {
+            let (seq, body) = store::split(&stored).map_err(|cause| storage("read", cause))?;
+            self.note(row, seq, body)?;
         }
         Ok(())
     }
@@ -191,7 +206,7 @@ impl Staging {
         self.commit()?;
         let state = State { epoch, seq, root, rows: self.rows, level_at: None };
         let (codes, proof) = (&mut self.codes, &self.proof);
-        store::write(&self.database, "stage", |transaction| {
+        let written = store::write(&self.database, "stage", |transaction| {
             let mut table = transaction.open_table(CODES)?;
             let mut end = table.upper_bound_mut(Bound::<(u64, u64)>::Unbounded)?;
             codes.merge(|pair| end.insert_before(pair, ()).map_err(redb::Error::from))?;
@@ -200,31 +215,65 @@ impl Staging {
             transaction.open_table(META)?.remove(PROGRESS)?;
             store::save_buckets(transaction, proof, 0..u16::try_from(BUCKET_COUNT).unwrap_or(u16::MAX))?;
             store::save(transaction, &state)
-        })?;
+        });
+        if let Err(error) = written {
+            if matches!(error, ReplicaError::Damaged(_)) {
+                self.discard(disk);
+            }
+            return Err(error.into());
+        }
         let Self { database, codes, .. } = self;
         drop(codes);
         Ok(store::finish(disk, database, FILE)?)
     }
 
     /// A snapshot that does not prove is not gone on with.
-    fn discard(mut self, disk: &dyn Disk) {
-        self.transaction = None;
-        drop(self);
+    fn discard(self, disk: &dyn Disk) {
+        let_go(self);
         if let Err(error) = disk.remove(FILE) {
             warn!(%error, "A snapshot that did not prove could not be removed");
         }
     }
 }
 
+fn next_row(rows: &mut redb::Range<'_, u64, &[u8]>) -> Result<Option<(RowId, Vec<u8>)>, redb::Error> {
+    let Some(entry) = rows.next() else { return Ok(None) };
+    let (row, value) = entry?;
+    Ok(Some((RowId(row.value()), value.value().to_vec())))
+}
+
+/// What is there of this very snapshot, if it can be used.
 fn resume(disk: &Arc<dyn Disk>, settings: &Settings, offer: &SnapshotOffer) -> Option<(Database, Progress)> {
     if !disk.exists(FILE).ok()? {
         return None;
     }
-    let database = store::open_database(&**disk, FILE, settings)?;
-    let transaction = database.begin_read().ok()?;
-    let meta = transaction.open_table(META).ok()?;
-    let progress: Progress = postcard::from_bytes(meta.get(PROGRESS).ok()??.value()).ok()?;
-    let rows = transaction.open_table(ROWS).ok()?.len().ok()?;
-    let same = progress.offer == *offer && rows > 0 && transaction.open_table(BUCKETS).ok()?.is_empty().ok()?;
-    same.then_some((database, progress))
+    let Some(database) = store::open_database(&**disk, FILE, settings) else {
+        warn!("What is there of a snapshot cannot be opened; it is fetched again");
+        return None;
+    };
+    let read = guarded(|| {
+        let transaction = database.begin_read()?;
+        let meta = transaction.open_table(META)?;
+        let progress = meta.get(PROGRESS)?.and_then(|value| postcard::from_bytes::<Progress>(value.value()).ok());
+        let (rows, buckets) = (transaction.open_table(ROWS)?.len()?, transaction.open_table(BUCKETS)?.is_empty()?);
+        Ok(progress.filter(|progress| progress.offer == *offer && rows > 0 && buckets))
+    });
+    match read {
+        Ok(Some(progress)) => return Some((database, progress)),
+        Ok(None) => {}
+        Err(error) => warn!(%error, "What is there of a snapshot cannot be read; it is fetched again"),
+    }
+    let_go(database);
+    None
+}
+
+/// Lets go of a file that may be damaged: closing it may panic like anything else.
+fn let_go<T>(file: T) {
+    let closed = guarded(|| {
+        drop(file);
+        Ok(())
+    });
+    if let Err(error) = closed {
+        warn!(%error, "What is there of a snapshot did not close cleanly");
+    }
 }

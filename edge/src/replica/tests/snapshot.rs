@@ -53,6 +53,48 @@ fn a_snapshot_goes_on_after_a_restart_where_it_was() {
     hub.check(&replica);
 }
 
+/// Fetches all that is missing and puts it in place.
+fn try_whole(replica: &Replica, offer: &SnapshotOffer, chunks: &[Chunk]) -> Result<(), ApplyError> {
+    let mut staging = replica.stage(offer)?;
+    for chunk in chunks.iter().skip(staging.next() as usize) {
+        staging.add(chunk)?;
+    }
+    replica.install(staging).map(|_| ())
+}
+
+#[test]
+fn a_snapshot_whose_file_was_damaged_is_fetched_again() {
+    let hub = Hub::with(160);
+    let (offer, chunks) = hub.snapshot(20);
+    let original = FaultDisk::new(1);
+    {
+        let replica = open(&original);
+        let mut staging = replica.stage(&offer).unwrap();
+        fetch(&mut staging, &chunks[..4]);
+        staging.commit().unwrap();
+    }
+    let length = original.length("replica.stage");
+    let check = |damage: &dyn Fn(&FaultDisk), says: &str| {
+        let disk = original.copy();
+        damage(&disk);
+        let replica = open(&disk);
+        // Damage may show only when the parts are put together; then the second try begins anew.
+        let tries = (0..3).find(|_| try_whole(&replica, &offer, &chunks).is_ok());
+        assert!(tries.is_some_and(|tries| tries <= 1), "{says}: {tries:?}");
+        hub.check(&replica);
+    };
+    for at in (0..length).step_by(61_440) {
+        check(&|disk| disk.overwrite("replica.stage", at, &[0xa5; 4_096]), &format!("a page at {at}"));
+    }
+    for at in (0..length).step_by(48_311) {
+        check(&|disk| disk.overwrite("replica.stage", at, &[0xa5; 64]), &format!("64 bytes at {at}"));
+    }
+    for cut in [0, 1, 4_096, length / 2, length - 1] {
+        check(&|disk| disk.truncate("replica.stage", cut), &format!("cut to {cut}"));
+    }
+    check(&|disk| disk.overwrite("replica.stage", 4_096, &vec![0; 1 << 22]), "all but the header");
+}
+
 #[test]
 fn another_snapshot_starts_anew() {
     let disk = FaultDisk::new(1);
