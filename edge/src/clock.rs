@@ -2,10 +2,11 @@
 #![expect(clippy::disallowed_methods, reason = "this is where time and chance enter")]
 
 use packline_protocol::time::{Moment, Now, Timestamp};
+use rustix::time::{ClockId, clock_gettime};
 use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A wall clock before this is certainly wrong: 2026-01-01 UTC, in milliseconds.
 const WALL_FLOOR_MS: i64 = 1_767_225_600_000;
@@ -44,9 +45,19 @@ fn is_confirmed(now: Moment) -> bool {
     CONFIRMED.load(Ordering::Relaxed)
 }
 
-/// The monotonic clock, in milliseconds since this process first asked.
+/// The clock that never jumps, in milliseconds since this process first asked. It counts the time that the machine was
+/// suspended too: what was level with the hub in the evening is a night old when the lid opens.
 pub fn moment() -> Moment {
-    Moment(u64::try_from(start().elapsed().as_millis()).unwrap_or(u64::MAX))
+    static START: OnceLock<Duration> = OnceLock::new();
+    let since_boot = since_boot();
+    let since_start = since_boot.saturating_sub(*START.get_or_init(|| since_boot));
+    Moment(u64::try_from(since_start.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Time since the machine started, suspended or not.
+fn since_boot() -> Duration {
+    let now = clock_gettime(ClockId::Boottime);
+    Duration::new(u64::try_from(now.tv_sec).unwrap_or_default(), u32::try_from(now.tv_nsec).unwrap_or_default())
 }
 
 /// The wall clock; 1970 when the system clock stands before it.
@@ -70,7 +81,21 @@ pub fn random_bytes(bytes: &mut [u8]) {
     getrandom::fill(bytes).expect("the system's random generator works");
 }
 
-fn start() -> Instant {
-    static START: OnceLock<Instant> = OnceLock::new();
-    *START.get_or_init(Instant::now)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_go_by_the_clock_that_counts_suspended_time() {
+        let uptime = || {
+            // The kernel counts suspended time in here, too.
+            let text = std::fs::read_to_string("/proc/uptime").unwrap();
+            Duration::from_secs_f64(text.split_whitespace().next().unwrap().parse().unwrap())
+        };
+        let rounding = Duration::from_millis(10);
+        let (before, between, after) = (uptime(), since_boot(), uptime());
+        assert!(before <= between + rounding && between <= after + rounding, "{before:?} {between:?} {after:?}");
+        let (first, then) = (moment(), moment());
+        assert!(first <= then);
+    }
 }

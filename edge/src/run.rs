@@ -23,7 +23,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::{info, warn};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tracing::{error, info, warn};
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// The name of the claim token among the service's credentials.
@@ -65,7 +67,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let listener = listener.with_context(|| format!("failed to listen on {}", config.panel_listen))?;
     let address = listener.local_addr().context("failed to learn the address of the bench page")?;
     let routes = panel::page::router(Arc::new(station.handle().clone())).merge(outbox::routes(journal.clone()));
-    let pages = tokio::spawn(async move {
+    let mut pages = tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, routes).await {
             warn!(%error, "The bench page is gone");
         }
@@ -73,9 +75,19 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let health = Health::start(station.handle().clone()).context("failed to start the health thread")?;
     announce(&config, address)?;
     let nights = tokio::spawn(check_nightly(replica.clone(), journal.clone(), alarms.clone()));
-    let told = attend(station.handle(), &link, &alarms).await;
+    let mut parts = Watched {
+        states: link.watch(),
+        pictures: station.handle().pictures(),
+        pages: &mut pages,
+        journal: journal.clone(),
+    };
+    let show = |state: &LinkState| show_link(state, station.handle(), &alarms);
+    let end = attend(&mut parts, show, |picture| link.tell(station_state(picture))).await;
     nights.abort();
-    info!("Stopping: {told}");
+    match end {
+        End::Told(how) => info!("Stopping: {how}"),
+        End::Broke(part) => error!("Stopping: {part} has ended by itself"),
+    }
     drop(health);
     pages.abort();
     link.stop().await;
@@ -85,7 +97,10 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     }
     journal.close();
     info!("Stopped");
-    Ok(())
+    match end {
+        End::Told(_) => Ok(()),
+        End::Broke(part) => Err(anyhow!("{part} has ended by itself; the station must be started again")),
+    }
 }
 
 /// Works everything out anew once a day: finds damage that nobody has stumbled over.
@@ -118,23 +133,49 @@ fn check_replica(replica: &Replica) -> Option<String> {
     }
 }
 
-/// Passes news between link and station until a signal comes; answers which.
-async fn attend(station: &StationHandle, link: &Running, alarms: &Alarms) -> &'static str {
-    let (mut states, mut pictures) = (link.watch(), station.pictures());
+/// The parts whose end is the station's end: half a station must not go on unnoticed.
+struct Watched<'s, State, Picture> {
+    /// Closed when the link's task has ended, and it ends with the replica's thread.
+    states: watch::Receiver<State>,
+    /// Closed when the station's thread has ended.
+    pictures: watch::Receiver<Picture>,
+    pages: &'s mut JoinHandle<()>,
+    journal: Journal,
+}
+
+/// Why the station stops.
+#[derive(Debug, PartialEq, Eq)]
+enum End {
+    /// Somebody wants it to.
+    Told(&'static str),
+    /// This part of it is no more.
+    Broke(&'static str),
+}
+
+/// Passes news between link and station until a signal comes or a part of them ends.
+async fn attend<State: Clone, Picture: Clone>(
+    parts: &mut Watched<'_, State, Picture>,
+    show: impl Fn(&State),
+    tell: impl Fn(&Picture),
+) -> End {
     let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
-        return "signals cannot be heard";
+        return End::Told("signals cannot be heard");
     };
     loop {
         tokio::select! {
-            _ = terminate.recv() => return "told to terminate",
-            _ = interrupt.recv() => return "interrupted",
-            Ok(()) = states.changed() => {
-                let state = states.borrow_and_update().clone();
-                show_link(&state, station, alarms);
-            }
-            Ok(()) = pictures.changed() => link.tell(station_state(&pictures.borrow_and_update())),
-            else => return "the station's thread ended",
+            _ = terminate.recv() => return End::Told("told to terminate"),
+            _ = interrupt.recv() => return End::Told("interrupted"),
+            _ = &mut *parts.pages => return End::Broke("the bench page"),
+            () = parts.journal.ended() => return End::Broke("the journal's thread"),
+            changed = parts.states.changed() => match changed {
+                Ok(()) => show(&parts.states.borrow_and_update().clone()),
+                Err(_) => return End::Broke("the link"),
+            },
+            changed = parts.pictures.changed() => match changed {
+                Ok(()) => tell(&parts.pictures.borrow_and_update().clone()),
+                Err(_) => return End::Broke("the station's thread"),
+            },
         }
     }
 }
@@ -313,6 +354,41 @@ fn cannot(attempt: &str, path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::disk::fault::FaultDisk;
+
+    /// Parts that a test can end.
+    struct Stand {
+        journal: Journal,
+        states: Option<watch::Sender<()>>,
+        pictures: Option<watch::Sender<()>>,
+        pages: JoinHandle<()>,
+    }
+
+    #[track_caller]
+    fn check(end: impl FnOnce(&mut Stand), expected: End) {
+        let birth = Birth { epoch: StationEpoch(1), boot: BootId(1), now: clock::now() };
+        let (store, _) = Store::open(Arc::new(FaultDisk::new(0)), journal::Settings::default(), birth).unwrap();
+        let journal = Journal::start(store);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let ((state, states), (picture, pictures)) = (watch::channel(()), watch::channel(()));
+            let pages = tokio::spawn(std::future::pending());
+            let (states_of, pictures_of) = (Some(state), Some(picture));
+            let mut stand = Stand { journal: journal.clone(), states: states_of, pictures: pictures_of, pages };
+            end(&mut stand);
+            let mut parts = Watched { states, pictures, pages: &mut stand.pages, journal };
+            let attended = attend(&mut parts, |()| {}, |()| {});
+            assert_eq!(tokio::time::timeout(Duration::from_secs(20), attended).await.unwrap(), expected);
+        });
+    }
+
+    #[test]
+    fn the_end_of_any_part_is_the_end_of_the_station_and_is_named() {
+        check(|stand| stand.states = None, End::Broke("the link"));
+        check(|stand| stand.pictures = None, End::Broke("the station's thread"));
+        check(|stand| stand.pages.abort(), End::Broke("the bench page"));
+        check(|stand| stand.journal.close(), End::Broke("the journal's thread"));
+    }
 
     #[test]
     fn a_broker_is_found_by_its_url() {

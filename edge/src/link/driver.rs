@@ -19,7 +19,7 @@ use packline_protocol::topic::{Topic, UpStream};
 use packline_protocol::uplink::Uplink;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 /// How often the moment of the last good word from the hub is written down, for the next start.
 const SAVE_AGE_MS: u64 = 60_000;
@@ -33,6 +33,8 @@ pub(super) struct Driver {
     events: mpsc::Receiver<mqtt::Event>,
     lanes: Lanes,
     jobs: std::sync::mpsc::Sender<Order>,
+    /// Closed when the replica's thread has ended.
+    worker: oneshot::Receiver<()>,
     answers: mpsc::UnboundedReceiver<Input>,
     answer: mpsc::UnboundedSender<Input>,
     states: watch::Sender<LinkState>,
@@ -54,7 +56,7 @@ impl Driver {
         let wills = clock::random_u64();
         let (link, events) = open_link(&parts, wills);
         let (answer, answers) = mpsc::unbounded_channel();
-        let jobs = start_worker(Worker::new(parts.replica.clone()), parts.replica.clone(), answer.clone());
+        let (jobs, worker) = start_worker(Worker::new(parts.replica.clone()), parts.replica.clone(), answer.clone());
         let session = Session::new(identity(&parts), start(&parts), clock::random_u64());
         let connection = Connection::Down { since: clock::moment(), why: "not connected yet".to_owned() };
         Self {
@@ -64,6 +66,7 @@ impl Driver {
             events,
             lanes: Lanes::default(),
             jobs,
+            worker,
             answers,
             answer,
             states,
@@ -82,6 +85,10 @@ impl Driver {
             let input = tokio::select! {
                 biased;
                 _ = &mut stop => break,
+                _ = &mut self.worker => {
+                    error!("The replica's thread has ended, so the link ends too");
+                    break;
+                }
                 Some(answer) = self.answers.recv() => Some(answer),
                 Ok(()) = heads.changed() => Some(Input::Journal(journal_state(&heads.borrow_and_update()))),
                 Ok(()) = station.changed() => Some(Input::Station(station.borrow_and_update().clone())),
@@ -297,13 +304,16 @@ fn seal(parts: &Parts, message: &Uplink) -> Result<Vec<u8>, packline_protocol::e
     }
 }
 
+/// Starts the replica's thread; answers where its orders go, and what is closed when it has ended in whatever way.
 fn start_worker(
     mut worker: Worker,
     replica: crate::replica::Replica,
     answer: mpsc::UnboundedSender<Input>,
-) -> std::sync::mpsc::Sender<Order> {
+) -> (std::sync::mpsc::Sender<Order>, oneshot::Receiver<()>) {
     let (jobs, orders) = std::sync::mpsc::channel();
+    let (living, ended) = oneshot::channel::<()>();
     let run = move || {
+        let _living = living;
         for order in orders {
             match order {
                 Order::Work(job) => {
@@ -322,7 +332,7 @@ fn start_worker(
     };
     let thread = std::thread::Builder::new().name("replica".to_owned()).spawn(run);
     thread.expect("the system starts threads");
-    jobs
+    (jobs, ended)
 }
 
 /// Without a timer there is nothing to wait for.
@@ -330,5 +340,29 @@ async fn sleep(timer: Option<Duration>) {
     match timer {
         Some(wait) => tokio::time::sleep(wait).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::fault::FaultDisk;
+    use crate::replica::{Replica, Settings};
+    use packline_protocol::id::SiteId;
+    use std::sync::Arc;
+    use tokio::sync::oneshot::error::TryRecvError;
+
+    #[tokio::test]
+    async fn the_end_of_the_replicas_thread_is_noticed() {
+        let settings = Settings { site: SiteId::parse("sz-1").unwrap(), cache_bytes: 1 << 20 };
+        let (replica, _) = Replica::open(Arc::new(FaultDisk::new(0)), settings).unwrap();
+        let (answer, answers) = mpsc::unbounded_channel();
+        let (jobs, mut ended) = start_worker(Worker::new(replica.clone()), replica, answer);
+        jobs.send(Order::SaveAge).unwrap();
+        assert_eq!(ended.try_recv(), Err(TryRecvError::Empty), "it waits for work");
+        // Nobody takes its answer: one of the ways in which it ends.
+        drop(answers);
+        jobs.send(Order::Work(Job::Relabel(Epoch(1)))).unwrap();
+        assert!(ended.await.is_err());
     }
 }

@@ -12,7 +12,7 @@ use crate::panel::gpio::{LightThread, Signal};
 use crate::panel::scanner::{Lock, driver};
 use crate::replica::{Opened, Replica};
 use crate::scan::config::{MANUAL, ScannerConfig};
-use crate::scan::intake::Intake;
+use crate::scan::intake::{Intake, RawScan};
 use crate::scan::source::{Closed, EntryError, EventSender, Frame, ManualEntry, SourceEvent, Sources, StartError};
 use packline_protocol::id::{ScanSeq, ScannerId, SiteId};
 use packline_protocol::record::ScanRecord;
@@ -29,6 +29,8 @@ use tracing::{error, info, warn};
 const PICTURE_MS: u64 = 1_000;
 /// Records read at the start, to know what a life before this one released.
 const RECALLED_MAX: usize = 20_000;
+/// A code that no parcel has.
+const PROBE: &[u8] = b"PACKLINE-PROBE";
 
 /// What the station is made of.
 pub struct Parts {
@@ -93,7 +95,8 @@ impl StationHandle {
         self.send(Input::Link(link))
     }
 
-    /// Sends a probe down the way of a scan: looked up, judged, and back. Whether it came back in time.
+    /// Sends a probe down the way of a scan: read, looked up and judged on the station's thread, then through the
+    /// journal's thread and back. It is neither written nor said. Whether it came back in time.
     pub fn probe(&self, patience: Duration) -> bool {
         let (back, came) = sync_channel(1);
         self.send(Input::Probe(back)).is_ok() && came.recv_timeout(patience).is_ok()
@@ -247,14 +250,25 @@ impl Runner {
                 Vec::new()
             }
             Input::Probe(back) => {
-                // A look-up like any scan's: a replica that hangs must not look alive.
-                let _ = self.parts.replica.lookup(&["PROBE".to_owned()]);
-                let _ = back.send(());
+                self.probe(back, now);
                 Vec::new()
             }
             Input::Stop => Vec::new(),
         };
         self.carry_out(outputs, now);
+    }
+
+    /// A replica that hangs must not look alive, nor must a journal; one that refuses is told of by the next scan.
+    fn probe(&self, back: SyncSender<()>, now: Now) {
+        let (scanner, bytes) = (manual(), PROBE.to_vec());
+        let raw = RawScan { scanner, at: now.moment, codes: vec![bytes.clone()], bytes, burst: None };
+        if let Err(error) = self.station.judge(&raw, &self.parts.replica, now) {
+            warn!(%error, "A probe could not be looked up");
+        }
+        self.parts.journal.probe(Box::new(move || {
+            // Whoever asked may have stopped waiting.
+            let _ = back.send(());
+        }));
     }
 
     fn hear(&mut self, event: SourceEvent, now: Now) -> Vec<Output> {

@@ -1,3 +1,4 @@
+use super::super::view::Counts;
 use super::*;
 use crate::disk::fault::FaultDisk;
 use crate::journal::{Birth, Store};
@@ -81,6 +82,18 @@ fn a_probe_comes_back_and_not_when_the_thread_has_ended() {
 }
 
 #[test]
+fn a_probe_goes_through_the_journals_thread_and_leaves_no_trace() {
+    let parts = parts(&FaultDisk::new(0));
+    let journal = parts.journal.clone();
+    let station = StationThread::start(parts).unwrap();
+    assert!(station.handle().probe(PATIENCE));
+    let picture = Arc::clone(&station.handle().pictures().borrow());
+    assert_eq!((picture.counts, picture.journal_to, picture.answer.as_ref()), (Counts::default(), ScanSeq(0), None));
+    journal.close();
+    assert!(!station.handle().probe(Duration::from_millis(100)), "no scan would be recorded");
+}
+
+#[test]
 fn a_replica_that_breaks_is_asked_about_and_begun_anew() {
     let disk = FaultDisk::new(0);
     let parts = parts(&disk);
@@ -88,12 +101,31 @@ fn a_replica_that_breaks_is_asked_about_and_begun_anew() {
     for seq in 1..=400 {
         know(&replica, seq, &Parcel { id: ParcelId(seq), ..samples::parcel() });
     }
+    // Opened again, it has no page in memory but the few that opening reads.
+    drop(replica);
+    let parts = Parts { replica: reopened(&disk), ..parts };
+    let replica = parts.replica.clone();
     let station = StationThread::start(parts).unwrap();
-    // Everything but the header: pages that were read before may still be known, so many codes are tried.
     disk.overwrite("replica.redb", 4_096, &vec![0xa5; 1 << 20]);
-    for number in 0..200 {
-        station.handle().enter(&format!("NOBODY-{number}")).unwrap();
-    }
-    let picture = until(station.handle(), |picture| picture.counts.ask == 200);
-    assert_eq!(picture.counts.release, 0);
+    station.handle().enter("NOBODY-1").unwrap();
+    let picture = until(station.handle(), |picture| picture.answer.as_ref().is_some_and(|answer| answer.seq.is_some()));
+    let answer = picture.answer.as_ref().unwrap();
+    let reasons: Vec<&str> = answer.reasons.iter().map(|reason| reason.code).collect();
+    assert_eq!((answer.outcome, reasons.as_slice()), (Outcome::Ask, &["replica_unreadable"][..]));
+    let picture = until(station.handle(), |picture| !picture.alarms.is_empty());
+    let alarms: Vec<&str> = picture.alarms.iter().map(|alarm| alarm.key.as_str()).collect();
+    assert_eq!(alarms, ["replica-damaged"]);
+    assert_eq!(replica.state().rows, 0);
+    assert!(disk.names().contains(&"replica.redb.damaged".to_owned()));
+
+    know(&replica, 1, &samples::parcel());
+    station.handle().enter("SF0000000004711").unwrap();
+    until(station.handle(), |picture| picture.counts.release == 1);
+}
+
+fn reopened(disk: &FaultDisk) -> Replica {
+    let settings = Settings { site: SiteId::parse("sz-1").unwrap(), cache_bytes: 1 << 20 };
+    let (replica, opened) = Replica::open(Arc::new(disk.clone()), settings).unwrap();
+    assert_eq!(opened, Opened::Whole);
+    replica
 }
