@@ -156,6 +156,7 @@ const TRANSLATED = {
     "light": "灯柱不工作",
     "records-missing": "有记录缺失",
     "records-refused": "中心拒绝了部分记录",
+    "rehearsal": "演练：记录盘被有意放慢或写满",
     "snapshot-damaged": "中心发来的数据无法使用，正在重新获取",
     "replica-in-doubt": "本地数据与中心不一致，修复前不放行",
     "replica-damaged": "本地数据损坏，正在重新下载",

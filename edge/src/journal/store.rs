@@ -167,7 +167,7 @@ impl Store {
         let open = self.database.read().unwrap_or_else(PoisonError::into_inner).is_some();
         // What a full disk needs may be a whole new file: that is not worth the while for a record or two.
         let least = if writer.failure.is_some() { WORTHWHILE } else { 1 };
-        if !open || self.prunable(now).is_ok_and(|count| count < least) {
+        if !open || writer.ahead || self.prunable(now).is_ok_and(|count| count < least) {
             return false;
         }
         match self.drop_batch(writer, now) {
