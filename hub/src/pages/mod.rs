@@ -3,13 +3,13 @@
 //! The pages themselves are in their domains' `pages.rs`.
 
 pub mod assets;
-#[cfg(test)]
-mod contrast;
 pub mod events;
 pub mod fields;
 pub mod keys;
 pub mod mark;
 pub mod shell;
+#[cfg(test)]
+mod tests;
 pub mod text;
 pub mod time;
 
