@@ -1,7 +1,7 @@
 //! Reading lists: how a question is turned into one walk along one index, and how many orders it finds.
 //!
 //! No page of a list is ever slow, whatever is asked. One condition follows its own index. Of several, the one that
-//! leads to the fewest orders is followed, found by counting up to [`COUNT_MAX`] entries of each index. Up to [`FEW`]
+//! leads to the fewest orders is followed, found by counting up to [`COUNT_MAX`] entries of each index. Up to `FEW`
 //! orders are gathered and put in order; beyond, rows are read in the list's own order, and where others than the
 //! followed condition may pass over orders without end, the walk is cut and the page says where the next one goes on.
 
