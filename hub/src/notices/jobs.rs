@@ -7,7 +7,11 @@ use crate::error::chain;
 use crate::fleet;
 use crate::fleet::model::{FleetError, StationStatus};
 use crate::store::StoreError;
+use crate::webhooks;
+use crate::webhooks::model::{Event, EventKind};
 use packline_protocol::downlink::REFUSED_FORK;
+use packline_protocol::time::Timestamp;
+use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tracing::warn;
@@ -87,16 +91,33 @@ pub async fn look_at_stations(app: &App) -> Result<(), StoreError> {
         }
         let mut tx = app.db.begin("notices.stations").await?;
         actions::raise(&mut tx, &new, now).await?;
+        if kind == NoticeKind::StationLost {
+            let lost = new.iter().map(|lost| event(EventKind::StationLost, &lost.key, now));
+            webhooks::actions::emit(&mut tx, &lost.collect::<Vec<_>>(), now).await?;
+        }
         for key in over {
             let ended = actions::end(&mut tx, kind, key).await?;
             if ended && kind == NoticeKind::StationLost {
                 let back = Occurrence::new(NoticeKind::StationRestored, key).see("/stations");
                 actions::raise(&mut tx, &[back], now).await?;
+                let back = event(EventKind::StationRestored, key, now);
+                webhooks::actions::emit(&mut tx, &[back], now).await?;
             }
         }
         tx.commit().await?;
     }
     Ok(())
+}
+
+/// What webhooks hear of a station.
+fn event(kind: EventKind, station: &str, now: Timestamp) -> Event {
+    let subject = format!("station:{station}");
+    Event {
+        key: format!("{subject}/{}/{}", kind.word(), now.0),
+        kind,
+        subject,
+        data: json!({ "station": station, "noticed_at": now }),
+    }
 }
 
 impl Trouble {

@@ -395,14 +395,6 @@ pub enum NoticeError {
         /// What is accepted.
         accepted: &'static str,
     },
-    /// Somebody else changed it meanwhile.
-    #[error("{what} {id} was changed by somebody else meanwhile; look at it again")]
-    Changed {
-        /// What kind of thing.
-        what: &'static str,
-        /// Which.
-        id: i64,
-    },
     /// What is kept of a target cannot be opened with the data key of this hub.
     #[error("the settings of target {id} cannot be opened with this hub's data key; enter them again")]
     Sealed {
@@ -425,7 +417,7 @@ impl From<NoticeError> for Error {
         match error {
             NoticeError::None { .. } => Error::not_found(error.to_string()),
             NoticeError::Field { .. } => Error::invalid(error.to_string()),
-            NoticeError::Changed { .. } | NoticeError::Sealed { .. } => Error::new(Kind::Conflict, error.to_string()),
+            NoticeError::Sealed { .. } => Error::new(Kind::Conflict, error.to_string()),
             NoticeError::Store { cause, .. } => cause.into(),
         }
     }

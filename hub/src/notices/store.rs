@@ -81,6 +81,8 @@ statements! {
     /// What is due to be said.
     DUE_SENDS: Walk = "SELECT notice, goal, escalates FROM notice_send WHERE state = 'waiting' AND due_at <= $1 \
         ORDER BY due_at LIMIT $2";
+    /// Whether anything is due to be said.
+    ANY_DUE: Walk = "SELECT notice FROM notice_send WHERE state = 'waiting' AND due_at <= $1 LIMIT 1";
     /// Ends something that was to be said, unless somebody else did.
     END_SEND = "UPDATE notice_send SET state = $4 WHERE notice = $1 AND goal = $2 AND escalates = $3 \
         AND state = 'waiting'";
@@ -292,6 +294,11 @@ pub async fn add_send(tx: &mut Tx, notice: i64, planned: &Planned) -> Result<(),
         .bind(planned.due_at.0);
     ADD_SEND.run(tx, query).await?;
     Ok(())
+}
+
+/// Whether anything is due to be said.
+pub async fn any_due(db: &AnyPool, now: Timestamp) -> Result<bool, StoreError> {
+    Ok(ANY_DUE.find(db, ANY_DUE.query().bind(now.0)).await?.is_some())
 }
 
 /// What is due to be said: notice, to whom, and whether only when nobody has taken note.

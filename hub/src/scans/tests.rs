@@ -4,9 +4,14 @@ use super::actions::{self, Arrived, Of, Taken};
 use super::model::{ConflictKind, ScanKind, ScanRow};
 use super::{Hinted, decide};
 use crate::actor::Actor;
+use crate::effects;
+use crate::notices;
+use crate::notices::model::{NoticeKind, Severity};
 use crate::orders;
 use crate::orders::input::{OrderInput, ParcelInput};
 use crate::store::testing::{ENGINES, START, TestApp};
+use crate::webhooks;
+use crate::webhooks::model::EventKind;
 use packline_protocol::downlink::{Ack, REFUSED_FORK};
 use packline_protocol::facts::{CodeClass, FactsDigest, OrderStatus, RefundState};
 use packline_protocol::id::{
@@ -434,5 +439,32 @@ async fn the_few_stops_among_many_releases_are_found_page_by_page() {
             assert!(found.iter().all(|row| outcome.is_none() || row.outcome == outcome), "{engine}");
             assert!(found.iter().all(|row| row.age_ms == Some(800)), "{engine}: each says how old its facts were");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_stop_is_told_to_people_and_programs_in_the_same_transaction_and_once() {
+    for engine in ENGINES {
+        let app = TestApp::on(engine).await;
+        let by = Actor::User("anna".to_owned());
+        for rule in notices::actions::rules(&app.db).await.unwrap() {
+            let kinds = vec![NoticeKind::ScanStopped];
+            let all = notices::model::Rule { kinds, from: Severity::Info, ..rule.rule };
+            notices::actions::put_rule(&app, Some(rule.id), &all, &by).await.unwrap();
+        }
+        let kinds = vec![EventKind::ScanStopped, EventKind::ParcelReleased];
+        let (hook, _) = webhooks::actions::add(&app, "erp", "https://h.example/", kinds, &by).await.unwrap();
+        let mut station = Station::new("pack-1");
+        station.judge(0, Outcome::Stop, None);
+        station.judge(1, Outcome::Stop, None);
+        station.judge(2, Outcome::Release, Some(ParcelId(9)));
+        for _ in 0..2 {
+            take(&app, &[station.send(1, 3)]).await;
+        }
+        assert_eq!(notices::actions::standing(&app.db, NoticeKind::ScanStopped).await.unwrap().len(), 1);
+        let target = effects::model::Target { kind: effects::model::TargetKind::Webhook, id: hook };
+        let first = effects::claim(&app.db, target, 10, app.clock.now()).await.unwrap();
+        assert_eq!(first.len(), 1, "one after the other, since no order is known");
+        assert_eq!(effects::actions::counts(&app.db).await.unwrap().waiting, 3, "each scan once");
     }
 }

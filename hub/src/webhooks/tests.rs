@@ -9,6 +9,8 @@ use crate::actor::Actor;
 use crate::effects;
 use crate::effects::model::{Claimed, Outcome, Target, TargetKind};
 use crate::notices;
+use crate::orders;
+use crate::orders::input::{AddressText, GiftInput, OrderInput};
 use crate::outbound::client::Client;
 use crate::store::testing::{ENGINES, TestApp};
 use axum::Router;
@@ -18,6 +20,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use packline_protocol::facts::OrderStatus;
 use ring::hmac;
 use serde_json::{Value, json};
 use sqlx::Row as _;
@@ -230,5 +233,45 @@ async fn a_webhook_that_cannot_work_is_refused() {
     assert!(add("erp", "https://h.example/", Vec::new()).await.contains("events"));
     for url in ["", "h.example", "ftp://h.example/", "https://user:pw@h.example/", "javascript:alert(1)"] {
         assert!(add("erp", url, kinds.clone()).await.contains("url is not accepted"), "{url}");
+    }
+}
+
+#[tokio::test]
+async fn an_order_that_changes_is_told_in_its_own_transaction_and_without_personal_data() {
+    for engine in ENGINES {
+        let app = TestApp::on(engine).await;
+        let kinds = vec![EventKind::OrderChanged, EventKind::GiftStatus];
+        let receiver = Receiver::default();
+        let (id, _) = actions::add(&app, "erp", &receiver.start().await, kinds, &anna()).await.unwrap();
+        let paid = OrderInput {
+            platform: "pos".into(),
+            origin_no: "A-1".into(),
+            version: Some(app.clock.now()),
+            status: Some(OrderStatus::Paid),
+            gifts: Some(vec![GiftInput { sku: "CUP".into(), quantity: 1, ..GiftInput::default() }]),
+            address: Some(AddressText {
+                name: "张样本".into(),
+                phone: "13800000001".into(),
+                address: Some("样本省样本市样本路1号".into()),
+            }),
+            ..OrderInput::default()
+        };
+        for _ in 0..2 {
+            orders::actions::receive(&app, std::slice::from_ref(&paid), &anna(), "test").await.unwrap();
+        }
+        deliver(&app, id).await;
+        deliver(&app, id).await;
+        let came = receiver.came();
+        let said: Vec<Value> = came.iter().map(|(_, body)| serde_json::from_slice(body).unwrap()).collect();
+        let types: Vec<&str> = said.iter().map(|event| event["type"].as_str().unwrap()).collect();
+        assert_eq!(types, ["order.changed", "gift.status"], "the second message changed nothing");
+        assert_eq!((&said[0]["data"]["origin_no"], &said[0]["data"]["is_new"]), (&json!("A-1"), &json!(true)));
+        assert_eq!((&said[1]["data"]["was"], &said[1]["data"]["is"]), (&json!(null), &json!("pending")));
+        for (_, body) in &came {
+            let text = String::from_utf8_lossy(body);
+            for hidden in ["张", "1380000", "样本"] {
+                assert!(!text.contains(hidden), "{text}");
+            }
+        }
     }
 }

@@ -11,6 +11,8 @@ use crate::app::App;
 use crate::clock;
 use crate::error::chain;
 use crate::keys::to_hex;
+use crate::notices;
+use crate::notices::model::{NoticeKind, Occurrence};
 use crate::store::{Counter, Engine, StoreError, sqlite_file};
 use chrono::DateTime;
 use keys::Passphrase;
@@ -165,7 +167,10 @@ async fn note_done(app: &App, id: i64, made: &Made, off_machine: bool) -> Result
 async fn note_failed(app: &App, id: i64, error: &BackupError) {
     let noted = async {
         let mut tx = app.db.begin("backup.fail").await?;
-        store::fail_run(&mut tx, id, &chain(error), app.clock.now()).await?;
+        let now = app.clock.now();
+        store::fail_run(&mut tx, id, &chain(error), now).await?;
+        let failed = Occurrence::new(NoticeKind::BackupFailed, "backup").saying(error.to_string()).see("/health");
+        notices::actions::raise(&mut tx, &[failed], now).await?;
         tx.commit().await
     };
     if let Err(cause) = noted.await {

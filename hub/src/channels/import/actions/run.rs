@@ -212,7 +212,7 @@ impl Taker<'_> {
         store::move_on(&mut tx, job.id, &job.progress, now).await?;
         store::end(&mut tx, job.id, job.status, job.failure.as_deref(), now).await?;
         if let Some(why) = &job.failure {
-            let key = job.id.to_string();
+            let key = format!("#{}", job.id);
             let failed = Occurrence::new(NoticeKind::ImportFailed, key).saying(why).see(format!("/imports/{}", job.id));
             notices::actions::raise(&mut tx, &[failed], now).await?;
         }
