@@ -1,5 +1,6 @@
 //! Every route together with what it needs. A route gets into the hub only through here, so none can be without.
 
+use crate::accounts::model::Stage;
 use crate::accounts::rights::Right;
 use crate::app::App;
 use crate::describe;
@@ -19,7 +20,11 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 pub enum Need {
     /// Nothing: it is open to everybody.
     Open,
-    /// Any session or token in force.
+    /// Any session, whatever is left of its log-in.
+    Entering,
+    /// A session whose log-in stands at this stage, or is complete.
+    At(Stage),
+    /// Any session whose log-in is complete, or token in force.
     LoggedIn,
     /// A session or token with this right.
     Right(Right),
@@ -35,6 +40,8 @@ impl fmt::Display for Need {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Need::Open => f.write_str("open"),
+            Need::Entering => f.write_str("entering"),
+            Need::At(stage) => write!(f, "at-{}", stage.name()),
             Need::LoggedIn => f.write_str("logged-in"),
             Need::Right(right) => write!(f, "{right}"),
         }

@@ -1,11 +1,12 @@
 //! Every URL of the hub on one page, each with what it needs: a right, any log-in, or nothing.
 
 use crate::accounts::gate::{Guard, gate};
+use crate::accounts::model::Stage;
 use crate::accounts::rights::Right;
 use crate::app::App;
 use crate::body::BODY_MAX;
 use crate::channels::import;
-use crate::doors::Need::{LoggedIn, Open};
+use crate::doors::Need::{At, Entering, LoggedIn, Open};
 use crate::doors::{Doors, Needs};
 use crate::pages::{assets, events, shell};
 use crate::{
@@ -57,6 +58,10 @@ fn api() -> Doors {
     Doors::new(Api::openapi())
         .api(Open, routes!(accounts::api::log_in))
         .api(LoggedIn, routes!(accounts::api::log_out))
+        .api(LoggedIn, routes!(accounts::api::me))
+        .api(Right::TokensOwn, routes!(accounts::api::make_token))
+        .api(Right::TokensOwn, routes!(accounts::api::list_tokens))
+        .api(Right::TokensOwn, routes!(accounts::api::revoke_token))
         // Each event needs the right to see what it is about.
         .api(LoggedIn, routes!(events::stream))
         .api(Right::OrdersImport, routes!(orders::api::send))
@@ -102,10 +107,34 @@ fn pages() -> Doors {
         .get("/assets/{name}", Open, assets::asset)
         .get("/login", Open, accounts::pages::login)
         .post("/login", Open, accounts::pages::log_in)
-        .post("/logout", LoggedIn, accounts::pages::log_out)
-        .get("/account", LoggedIn, accounts::pages::account)
-        .post("/account", LoggedIn, accounts::pages::change_password)
         .get("/search", Right::OrdersView, orders::pages::search)
+        .get("/login/code", At(Stage::Code), accounts::pages::second::ask)
+        .post("/login/code", At(Stage::Code), accounts::pages::second::enter)
+        .post("/logout", Entering, accounts::pages::log_out)
+        .get("/setup", At(Stage::SetUp), accounts::pages::setup::page)
+        .post("/setup", At(Stage::SetUp), accounts::pages::setup::set_up)
+        .get("/invite/{token}", Open, accounts::pages::invite::page)
+        .post("/invite/{token}", Open, accounts::pages::invite::accept)
+        .get("/account", LoggedIn, accounts::pages::account::page)
+        .post("/account", LoggedIn, accounts::pages::account::change_password)
+        .post("/account/sessions/end", LoggedIn, accounts::pages::account::end_session)
+        .post("/account/sessions/end-all", LoggedIn, accounts::pages::account::log_out_everywhere)
+        .get("/account/second", At(Stage::AddSecond), accounts::pages::second::page)
+        .post("/account/second", At(Stage::AddSecond), accounts::pages::second::confirm)
+        .post("/account/second/remove", LoggedIn, accounts::pages::second::remove)
+        .get("/account/tokens", Right::TokensOwn, accounts::pages::tokens::page)
+        .post("/account/tokens", Right::TokensOwn, accounts::pages::tokens::make)
+        .post("/account/tokens/revoke", Right::TokensOwn, accounts::pages::tokens::revoke)
+        .get("/people", Right::PeopleManage, accounts::pages::people::page)
+        .post("/people", Right::PeopleManage, accounts::pages::people::add)
+        .post("/people/{name}/role", Right::PeopleManage, accounts::pages::people::give_role)
+        .post("/people/{name}/reset", Right::PeopleManage, accounts::pages::people::reset)
+        .post("/people/{name}/disable", Right::PeopleManage, accounts::pages::people::disable)
+        .post("/people/{name}/enable", Right::PeopleManage, accounts::pages::people::enable)
+        .get("/people/roles", Right::PeopleManage, accounts::pages::roles::page)
+        .post("/people/roles", Right::PeopleManage, accounts::pages::roles::add)
+        .post("/people/roles/{role}", Right::PeopleManage, accounts::pages::roles::set)
+        .post("/people/roles/{role}/remove", Right::PeopleManage, accounts::pages::roles::remove)
         .get("/orders", Right::OrdersView, orders::pages::list)
         .post("/orders/bulk", Right::OrdersBulk, orders::pages::bulk)
         .post("/orders/views", Right::OrdersView, orders::pages::save_view)

@@ -107,9 +107,9 @@ impl Hub {
             None => bare(&text(&ready, "mqtt")?).parse()?,
         };
         let api = match session {
-            // Sessions are kept in the store, so they outlive the program.
+            // Tokens are kept in the store, so they outlive the program.
             Some(api) => Api::at(&url, api.token())?,
-            None => Api::log_in(&url, ADMIN, &password(&plan.data)?).await?,
+            None => Api::log_in(&url, ADMIN, &password(&plan.data)?).await?.with_token("site").await?,
         };
         Ok(Hub { plan, programs: programs.clone(), program, lifeline: lifeline.clone(), api, mqtt })
     }

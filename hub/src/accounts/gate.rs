@@ -3,7 +3,7 @@
 
 use super::actions;
 use super::api::COOKIE;
-use super::model::{Session, SessionToken};
+use super::model::{Session, SessionToken, Stage};
 use super::rights::Right;
 use crate::app::App;
 use crate::doors::{Need, Needs};
@@ -43,31 +43,72 @@ pub async fn gate(
     let Some(need) = need_of(&guard.needs, path, request.method()) else {
         return wrong_method(&guard.needs.methods_of(path.unwrap_or_default()));
     };
-    let (token, by_cookie) = token_of(request.headers(), &cookies);
+    let (shown, by_cookie) = token_of(request.headers(), &cookies);
     if by_cookie && !same_origin(request.method(), request.headers()) {
         let refused = Error::new(Kind::Forbidden, "the request comes from another site; open the hub's own page");
         return shell::answer(request, refused.into_response()).await;
     }
-    let session = match token {
-        Some(token) => actions::session(&guard.app, token).await,
-        None => Ok(None),
-    };
-    match (session, need) {
-        (Err(error), _) => shell::answer(request, error.into_response()).await,
-        (Ok(Some(session)), Need::Right(right)) if !session.may(right) => {
-            request.extensions_mut().insert(session);
-            refuse(request, right).await
+    let session = match shown {
+        Shown::Session(token) => actions::session(&guard.app, token).await,
+        // Pages are for people: what a program's token leads to is the API.
+        Shown::Token(token) if is_for_program(request.uri().path()) => {
+            actions::tokens::session(&guard.app, token).await
         }
-        (Ok(Some(session)), _) => {
-            let who = Who(session.actor().to_string());
-            request.extensions_mut().insert(session);
+        Shown::Token(_) | Shown::Nothing => Ok(None),
+    };
+    let session = match session {
+        Ok(session) => session,
+        Err(error) => return shell::answer(request, error.into_response()).await,
+    };
+    let pass = judge(session.as_ref(), need);
+    let who = session.as_ref().map(|session| Who(session.actor().to_string()));
+    if let Some(session) = session {
+        request.extensions_mut().insert(session);
+    }
+    match pass {
+        Pass::Through => {
             let mut answer = next.run(request).await;
-            answer.extensions_mut().insert(who);
+            if let Some(who) = who {
+                answer.extensions_mut().insert(who);
+            }
             answer
         }
-        (Ok(None), Need::Open) => next.run(request).await,
-        (Ok(None), _) => turn_away(request).await,
+        Pass::LogIn => turn_away(request).await,
+        Pass::GoOn(stage) => lead_on(&request, stage),
+        Pass::Lacks(right) => refuse(request, right).await,
     }
+}
+
+/// What the gate does with a request.
+enum Pass {
+    /// It goes through.
+    Through,
+    /// Somebody has to log in first.
+    LogIn,
+    /// Somebody has to finish the log-in first.
+    GoOn(Stage),
+    /// Somebody is known and may not.
+    Lacks(Right),
+}
+
+fn judge(session: Option<&Session>, need: Need) -> Pass {
+    match (session, need) {
+        (_, Need::Open) | (Some(_), Need::Entering) => Pass::Through,
+        (None, _) => Pass::LogIn,
+        (Some(session), Need::At(stage)) if session.stage == stage => Pass::Through,
+        (Some(session), _) if session.stage != Stage::Done => Pass::GoOn(session.stage),
+        (Some(session), Need::Right(right)) if !session.may(right) => Pass::Lacks(right),
+        (Some(_), _) => Pass::Through,
+    }
+}
+
+/// The log-in is not complete. A page leads to what is left of it; a program is told.
+fn lead_on(request: &Request, stage: Stage) -> Response {
+    if is_for_program(request.uri().path()) {
+        let message = format!("the log-in is not complete; go on at `{}` in a browser", stage.page());
+        return Error::new(Kind::Forbidden, message).into_response();
+    }
+    Redirect::to(stage.page()).into_response()
 }
 
 /// A path that is not there needs a log-in like any other: what the hub has is nobody's business.
@@ -86,12 +127,26 @@ fn wrong_method(methods: &[&str]) -> Response {
     answer
 }
 
-/// The session's token, and whether a browser sent it by itself.
-fn token_of(headers: &HeaderMap, cookies: &CookieJar) -> (Option<SessionToken>, bool) {
+/// What a request shows to be let in.
+enum Shown {
+    /// The token of a session.
+    Session(SessionToken),
+    /// The token of a program.
+    Token(SessionToken),
+    /// Nothing that can be read.
+    Nothing,
+}
+
+/// What is shown, and whether a browser sent it by itself. A cookie is never a program's token.
+fn token_of(headers: &HeaderMap, cookies: &CookieJar) -> (Shown, bool) {
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-    match bearer {
-        Some(text) => (SessionToken::parse(text.trim()), false),
-        None => (cookies.get(COOKIE).and_then(|cookie| SessionToken::parse(cookie.value())), true),
+    let session = |text: &str| SessionToken::parse(text).map(Shown::Session);
+    match bearer.map(str::trim) {
+        Some(text) => {
+            let token = SessionToken::parse_api(text).map(Shown::Token);
+            (token.or_else(|| session(text)).unwrap_or(Shown::Nothing), false)
+        }
+        None => (cookies.get(COOKIE).and_then(|cookie| session(cookie.value())).unwrap_or(Shown::Nothing), true),
     }
 }
 

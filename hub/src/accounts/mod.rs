@@ -13,8 +13,9 @@ pub mod pages;
 pub mod rights;
 pub mod roles;
 mod store;
+pub mod text;
 
-pub(crate) use store::STATEMENTS;
+pub(crate) use store::statements;
 
 #[cfg(test)]
 mod tests;

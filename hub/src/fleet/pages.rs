@@ -9,13 +9,13 @@ use crate::app::App;
 use crate::error::{Error, Kind, Result};
 use crate::pages::mark::Mark;
 use crate::pages::render;
-use crate::pages::shell::Shell;
+use crate::pages::shell::{Shell, own_address};
 use crate::pages::text::{Language, Text};
 use crate::pages::time::age;
 use askama::Template;
 use axum::Form;
 use axum::extract::{Extension, Path, State};
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use packline_protocol::id::{SiteId, StationId};
 use packline_protocol::time::Timestamp;
@@ -197,11 +197,4 @@ fn digest_mark(digest: Digest, t: &Text) -> Mark {
         Digest::Different => Mark::new("bad", word(t.different)),
         Digest::Unknown | Digest::OtherLife => Mark::new("plain", word("–")),
     }
-}
-
-/// The address under which the reader sees this hub: what a station can be told, too.
-fn own_address(headers: &HeaderMap) -> String {
-    let text = |name| headers.get(name).and_then(|value: &axum::http::HeaderValue| value.to_str().ok());
-    let scheme = text(header::HeaderName::from_static("x-forwarded-proto")).unwrap_or("http");
-    format!("{scheme}://{}", text(header::HOST).unwrap_or("HUB"))
 }

@@ -1,7 +1,7 @@
 use super::actions::{Turn, forget_old, keep, let_go, take};
 use super::store::Kept;
 use crate::accounts::actions as accounts;
-use crate::accounts::model::{Password, UserName};
+use crate::accounts::model::{Manager, UserName};
 use crate::accounts::roles;
 use crate::error::Kind;
 use crate::routes;
@@ -84,9 +84,9 @@ async fn post(app: &TestApp, token: &str, key: &str, body: &str) -> (u16, bool, 
 async fn a_station_invited_twice_with_one_key_gets_one_token() {
     let app = TestApp::on(ENGINES[0]).await;
     roles::seed(&app).await.unwrap();
-    let (name, password) = (UserName::parse("admin").unwrap(), Password::new("a sample password".to_owned()));
-    accounts::set_password(&app, &name, &password).await.unwrap();
-    let token = accounts::log_in(&app, "admin", &password, "127.0.0.1").await.unwrap().reveal();
+    let name = UserName::parse("chen").unwrap();
+    accounts::people::add(&app, &Manager::operator("root"), &name, roles::BOSS).await.unwrap();
+    let token = accounts::begin_session(&app, &name, "API", false, false).await.unwrap().reveal();
     let wanted = r#"{"site": "main", "station": "pack-1"}"#;
     let (status, replayed, first) = post(&app, &token, "k-1", wanted).await;
     assert_eq!((status, replayed), (201, false), "{first}");

@@ -26,7 +26,7 @@ fn anna() -> Actor {
 
 fn session(user: &str, role: &str) -> Session {
     let user = UserName::parse(user).unwrap();
-    Session { user, role: role.to_owned(), rights: Rights::NONE, token: SessionToken::new([7; 32]) }
+    Session::complete(user, role.to_owned(), Rights::NONE, SessionToken::new([7; 32]))
 }
 
 /// Only this rule is left.

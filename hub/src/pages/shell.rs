@@ -61,6 +61,7 @@ const MENU: &[Entry] = &[
     Entry { path: "/notify", name: |t| t.sending, right: Right::NotifyManage },
     Entry { path: "/health", name: |t| t.health, right: Right::HealthView },
     Entry { path: "/settings", name: |t| t.settings, right: Right::SettingsView },
+    Entry { path: "/people", name: |t| t.people, right: Right::PeopleManage },
 ];
 
 impl Shell {
@@ -248,6 +249,13 @@ pub async fn home(shell: Shell) -> Redirect {
     let first =
         if shell.may(Right::ScansView) { "/scans" } else { shell.menu().first().map_or("/account", |(path, _)| path) };
     Redirect::to(first)
+}
+
+/// The address under which the reader sees this hub: what others can be told, too.
+pub fn own_address(headers: &HeaderMap) -> String {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let scheme = text(header::HeaderName::from_static("x-forwarded-proto")).unwrap_or("http");
+    format!("{scheme}://{}", text(header::HOST).unwrap_or("HUB"))
 }
 
 /// There is no such page.

@@ -88,6 +88,7 @@ texts! {
     health = "运行状况", "Health";
     settings = "设置", "Settings";
     exports = "导出", "Exports";
+    people = "人员", "People";
     account = "账号", "Account";
     log_in = "登录", "Log in";
     log_out = "退出", "Log out";
@@ -95,15 +96,6 @@ texts! {
     theme = "深色/浅色", "Dark/light";
     user = "用户名", "User";
     password = "密码", "Password";
-    new_password = "新密码", "New password";
-    repeat_password = "再输一次", "Once more";
-    change_password = "修改密码", "Change password";
-    password_changed = "密码已修改，其他会话已退出。", "The password was changed; other sessions were ended.";
-    password_rules = "至少 12 个字符。", "At least 12 characters.";
-    passwords_differ = "两次输入不同，请重新输入。", "The two entries differ; type them again.";
-    wrong_password = "用户名或密码不对。", "User or password is wrong.";
-    too_many_tries = "尝试太多，请稍后再试。", "Too many tries; wait a little.";
-    first_login = "首次登录：用户名 admin，密码在数据目录的 first-login 文件里。", "First log-in: user admin; the password is in the file first-login in the data folder.";
     search = "搜索", "Search";
     search_hint = "订单号、运单号、WMS 单号、尾号、商品", "Order, waybill, WMS number, last digits, article";
     search_all = "全站搜索", "Search everything";

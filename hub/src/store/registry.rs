@@ -9,11 +9,10 @@ use crate::{
 
 /// The statements of each module; a module with SQL adds its list here.
 pub fn statements() -> Vec<Statement> {
-    let orders = orders::store::statements();
+    let (orders, accounts) = (orders::store::statements(), accounts::statements());
     let lists = [
         ids::STATEMENTS,
         changelog::STATEMENTS,
-        accounts::STATEMENTS,
         audit::STATEMENTS,
         contacts::STATEMENTS,
         privacy::STATEMENTS,
@@ -31,6 +30,7 @@ pub fn statements() -> Vec<Statement> {
         idempotency::STATEMENTS,
         settings::STATEMENTS,
         &orders,
+        &accounts,
     ];
     lists.concat()
 }

@@ -40,6 +40,10 @@ const SMALL: &[&str] = &[
     "people_revision",
     "audit_head",
     "data_key",
+    "invitation",
+    "api_token",
+    "second_step",
+    "recovery_code",
 ];
 
 #[tokio::test]

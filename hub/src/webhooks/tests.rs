@@ -168,7 +168,7 @@ async fn one_that_fails_for_days_is_switched_off_with_a_notice_and_can_catch_up(
         deliver(&app, id).await;
         assert_eq!(actions::get(&app.db, id).await.unwrap().state, HookState::Broken);
         let user = UserName::parse("ida").unwrap();
-        let it = Session { user, role: "it".to_owned(), rights: Rights::NONE, token: SessionToken::new([1; 32]) };
+        let it = Session::complete(user, "it".to_owned(), Rights::NONE, SessionToken::new([1; 32]));
         let told = notices::actions::bell(&app, &it, None, 10).await.unwrap();
         assert_eq!(told[0].notice.about, "erp");
 

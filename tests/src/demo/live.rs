@@ -35,6 +35,7 @@ fn welcome(world: &World, seed: u64) -> Result<()> {
     let hub = world.hub();
     println!();
     println!("  hub          {}    user {ADMIN}, password {}", hub.url(), hub.password()?);
+    println!("               the first log-in asks for a name and a password of your own");
     for station in &world.stations {
         println!("  bench page   {}    station {}", station.panel(), station.name());
     }

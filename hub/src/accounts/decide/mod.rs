@@ -1,6 +1,12 @@
-//! When a password is good enough, when a session is over, when somebody has tried too often.
+//! What accounts decide: when a session is over, what is left of a log-in, when somebody has tried too often; and in the
+//! files beside: passwords, who may change whom, the second step.
 
-use super::model::{AccountError, PASSWORD_MAX, PASSWORD_MIN, Password, StoredSession};
+pub mod device;
+pub mod password;
+pub mod people;
+pub mod second;
+
+use super::model::{AccountError, Stage, StoredSession};
 use packline_protocol::time::{Moment, Timestamp};
 use std::collections::BTreeMap;
 
@@ -12,12 +18,6 @@ const TRIES: u32 = 10;
 const TRY_MS: u64 = 15 * 60_000;
 /// The most names and addresses that are remembered.
 const REMEMBERED: usize = 10_000;
-
-pub fn acceptable(password: &Password) -> Result<(), AccountError> {
-    let text = password.text();
-    let fits = text.chars().count() >= PASSWORD_MIN && text.len() <= PASSWORD_MAX;
-    if fits { Ok(()) } else { Err(AccountError::Rules) }
-}
 
 /// What a session's use means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +50,20 @@ pub fn use_of(session: &StoredSession, now: Timestamp, lasting: Lasting) -> Use 
     }
 }
 
+/// What is left of this session's log-in. A program that logs in by name and password sends the code at once, and has no
+/// page on which to set anything up.
+pub fn stage_of(session: &StoredSession) -> Stage {
+    if session.has_second && !session.second_done {
+        Stage::Code
+    } else if session.must_set_up && session.by_page {
+        Stage::SetUp
+    } else if session.needs_second && !session.has_second {
+        Stage::AddSecond
+    } else {
+        Stage::Done
+    }
+}
+
 /// Wrong tries by name and by address.
 #[derive(Debug, Default)]
 pub struct Tries(BTreeMap<String, (u32, Moment)>);
@@ -62,8 +76,8 @@ impl Tries {
         if wait_ms == 0 { Ok(()) } else { Err(AccountError::TooMany { wait_s: wait_ms.div_ceil(1_000) }) }
     }
 
-    /// One more wrong try.
-    pub fn wrong(&mut self, keys: &[&str], now: Moment) {
+    /// One more try, which counts as wrong until [`Tries::right`] says otherwise: many at once count as many.
+    pub fn begin(&mut self, keys: &[&str], now: Moment) {
         self.0.retain(|_, (_, last)| now.since_ms(*last) < TRY_MS);
         for key in keys {
             if self.0.len() >= REMEMBERED {
@@ -74,9 +88,12 @@ impl Tries {
         }
     }
 
-    /// A right one clears the name, not the address.
-    pub fn right(&mut self, name: &str) {
+    /// A right one clears the name, and takes back only its own try of the address.
+    pub fn right(&mut self, name: &str, address: &str) {
         self.0.remove(name);
+        if let Some((wrong, _)) = self.0.get_mut(address) {
+            *wrong = wrong.saturating_sub(1);
+        }
     }
 }
 
@@ -86,26 +103,26 @@ mod tests {
     use crate::accounts::model::UserName;
     use crate::accounts::model::{IDLE_MS, SESSION_MS};
 
-    #[test]
-    fn a_password_needs_twelve_characters_of_any_script() {
-        for (text, good) in
-            [("short", false), ("elevenchars", false), ("twelve chars", true), ("一二三四五六七八九十甲乙", true)]
-        {
-            assert_eq!(acceptable(&Password::new(text)).is_ok(), good, "{text}");
+    fn plain() -> StoredSession {
+        StoredSession {
+            user: UserName::parse("admin").unwrap(),
+            created_at: Timestamp(0),
+            used_at: Timestamp(0),
+            role: "boss".into(),
+            is_shut: false,
+            by_page: true,
+            second_done: false,
+            has_second: false,
+            needs_second: false,
+            must_set_up: false,
+            revision: 1,
         }
-        assert!(acceptable(&Password::new("x".repeat(PASSWORD_MAX + 1))).is_err());
     }
 
     #[test]
     fn a_session_ends_by_rest_and_by_age() {
-        let session = |created, used| StoredSession {
-            user: UserName::parse("admin").unwrap(),
-            created_at: Timestamp(created),
-            used_at: Timestamp(used),
-            role: "boss".into(),
-            is_shut: false,
-            revision: 1,
-        };
+        let session =
+            |created, used| StoredSession { created_at: Timestamp(created), used_at: Timestamp(used), ..plain() };
         for (created, used, now, expected) in [
             (0, 0, 1_000, Use::Fine),
             (0, 0, USE_GRAIN_MS + 1, Use::Touch),
@@ -127,13 +144,30 @@ mod tests {
         let mut tries = Tries::default();
         for second in 0..10 {
             assert_eq!(tries.check(&["admin", "10.0.0.9"], Moment(second * 1_000)), Ok(()));
-            tries.wrong(&["admin", "10.0.0.9"], Moment(second * 1_000));
+            tries.begin(&["admin", "10.0.0.9"], Moment(second * 1_000));
         }
         assert_eq!(tries.check(&["admin", "10.0.0.8"], Moment(10_000)), Err(AccountError::TooMany { wait_s: 899 }));
         assert_eq!(tries.check(&["other", "10.0.0.9"], Moment(10_000)), Err(AccountError::TooMany { wait_s: 899 }));
         assert_eq!(tries.check(&["other", "10.0.0.8"], Moment(10_000)), Ok(()));
         assert_eq!(tries.check(&["admin", "10.0.0.9"], Moment(9_000 + TRY_MS)), Ok(()));
-        tries.right("admin");
-        assert_eq!(tries.check(&["admin"], Moment(10_000)), Ok(()));
+        tries.right("admin", "10.0.0.9");
+        assert_eq!(tries.check(&["admin", "10.0.0.9"], Moment(10_000)), Ok(()), "nine are left of the address");
+        tries.begin(&["ben", "10.0.0.9"], Moment(10_000));
+        assert!(tries.check(&["ben", "10.0.0.9"], Moment(10_000)).is_err());
+    }
+
+    #[test]
+    fn a_log_in_goes_step_by_step() {
+        let check = |has_second, second_done, must_set_up, needs_second, by_page, expected| {
+            let session = StoredSession { has_second, second_done, must_set_up, needs_second, by_page, ..plain() };
+            assert_eq!(stage_of(&session), expected);
+        };
+        check(false, false, false, false, true, Stage::Done);
+        check(true, false, true, true, true, Stage::Code);
+        check(true, true, true, true, true, Stage::SetUp);
+        check(true, true, true, true, false, Stage::Done);
+        check(false, false, false, true, true, Stage::AddSecond);
+        check(false, false, true, true, false, Stage::AddSecond);
+        check(true, true, false, true, true, Stage::Done);
     }
 }
