@@ -76,20 +76,34 @@ fn key_parameter() -> Value {
     })
 }
 
-/// What the handler says itself stays.
+/// What the handler says itself stays; every refusal has the same form.
 fn add_problem(operation: &mut Map<String, Value>, status: u16, why: &str) {
     let answers = operation.entry("responses").or_insert_with(|| json!({}));
-    if let Some(answers) = answers.as_object_mut() {
-        answers.entry(status.to_string()).or_insert_with(|| json!({"description": why}));
-        // Every refusal has the same form.
-        for (status, answer) in answers.iter_mut() {
-            if status.starts_with(['4', '5']) {
-                let schema = json!({"$ref": "#/components/schemas/Problem"});
-                answer["content"] = json!({"application/problem+json": {"schema": schema}});
-                let why = answer["description"].as_str().filter(|text| !text.is_empty()).unwrap_or(why).to_owned();
-                answer["description"] = json!(why);
-            }
+    let Some(answers) = answers.as_object_mut() else { return };
+    answers.entry(status.to_string()).or_insert_with(|| json!({"description": why}));
+    for (status, answer) in answers.iter_mut().filter(|(status, _)| status.starts_with(['4', '5'])) {
+        let schema = json!({"$ref": "#/components/schemas/Problem"});
+        answer["content"] = json!({"application/problem+json": {"schema": schema}});
+        if answer["description"].as_str().is_none_or(str::is_empty) {
+            answer["description"] = json!(usual(status));
         }
+    }
+}
+
+/// What a refusal means where its handler does not say it.
+fn usual(status: &str) -> &'static str {
+    match status {
+        "400" => "The request cannot be read.",
+        "401" => "Nobody is logged in, or the token is not in force.",
+        "403" => "Whoever is logged in may not.",
+        "404" => "There is no such thing.",
+        "409" => "It does not go with what is there.",
+        "410" => "It was there once and is not any more.",
+        "413" => "The body is too large.",
+        "415" => "The kind of content is not one that is taken.",
+        "422" => "A value is not accepted.",
+        "429" => "Too many requests; try again later.",
+        _ => "The hub cannot do it now; try again.",
     }
 }
 

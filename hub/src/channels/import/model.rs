@@ -123,6 +123,7 @@ pub struct ColumnsFound {
 
 /// Something wrong in a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = ImportProblem)]
 pub struct Problem {
     /// The line of a CSV row or the number of a JSON order, from 1; 0 for the file as a whole.
     pub row: u64,
