@@ -3,11 +3,13 @@
 //! 0: done. 1: failed. 2: wrong use or configuration.
 
 use crate::accounts::cli::UserCommand;
+use crate::audit::cli::AuditCommand;
 use crate::backup::cli::{BackupArgs, KeysCommand, RestoreArgs};
 use crate::channels::import::cli::ImportArgs;
 use crate::config::{Config, Settings};
 use crate::doctor::cli::DoctorArgs;
 use crate::fleet::cli::StationCommand;
+use crate::privacy::cli::DataKeyCommand;
 use crate::say::say;
 use crate::store::Db;
 use crate::{serve, sync, telemetry};
@@ -49,6 +51,12 @@ enum Command {
     Keys(KeysCommand),
     /// Prove that what is stored fits together; the hub may run meanwhile
     Doctor(DoctorArgs),
+    /// Add to the keys that personal data is sealed with
+    #[command(subcommand)]
+    DataKey(DataKeyCommand),
+    /// Check the audit log
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Manage accounts
     #[command(subcommand)]
     User(UserCommand),
@@ -112,6 +120,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Restore(args) => Ok(args.run(&config).await?),
             Command::Doctor(args) => Ok(args.run(&serve::open(config).await?).await?),
             Command::Keys(command) => Ok(command.run(&config)?),
+            Command::DataKey(command) => Ok(command.run(&config)?),
+            Command::Audit(command) => Ok(command.run(&serve::open(config).await?).await?),
             Command::User(command) => Ok(command.run(&serve::open(config).await?).await?),
             Command::Rebuild => Ok(sync::service::rebuild(&serve::open(config).await?).await?),
             Command::Station(command) => Ok(command.run(&serve::open(config).await?).await?),

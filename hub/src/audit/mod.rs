@@ -9,6 +9,7 @@
 pub mod actions;
 pub mod api;
 mod chain;
+pub mod cli;
 pub mod jobs;
 pub mod model;
 pub mod pages;

@@ -6,11 +6,16 @@ use crate::actor::Actor;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::fleet::actions as fleet;
 use crate::keys::HubKeys;
+use crate::orders::actions as orders;
+use crate::orders::input::OrderInput;
 use crate::privacy::Vault;
 use crate::store::testing::{ENGINES, START, TestApp};
 use crate::store::{Db, Engine, Retry, StoreError};
 use futures::TryStreamExt as _;
+use packline_protocol::change::SiteSettings;
+use packline_protocol::id::{SiteId, StationId};
 use serde_json::json;
 use sqlx::AssertSqlSafe;
 
@@ -286,6 +291,35 @@ async fn a_state_without_end_is_kept_as_its_size_and_hash() {
     assert!(kept.after.unwrap().contains("\"too_long\":100002"));
     assert_eq!(kept.reason.unwrap().len(), 500);
     assert_eq!(said(&actions::verify(&app).await.unwrap()), "1 fine");
+}
+
+#[tokio::test]
+async fn what_people_change_is_written_down_with_who_did_it() {
+    let (site, station) = (SiteId::parse("sz-1").unwrap(), StationId::parse("pack-1").unwrap());
+    let by = Actor::User("anna".into());
+    let paid =
+        OrderInput { platform: "pos".into(), origin_no: "1".into(), version: Some(START), ..OrderInput::default() };
+    for engine in ENGINES {
+        let app = TestApp::on(engine).await;
+        fleet::invite(&app.db, &site, &station, &by, START).await.unwrap();
+        let settings = SiteSettings { title: "样品仓".into(), green_deadline_ms: 100, journal_warn_percent: 80 };
+        fleet::set_settings(&app.db, &site, &settings, &by, START).await.unwrap();
+        fleet::revoke(&app.db, &station, &by, START).await.unwrap();
+        for _ in 0..2 {
+            // The same again changes nothing, and says nothing.
+            orders::receive(&app, std::slice::from_ref(&paid), &by, orders::SENT).await.unwrap();
+        }
+        // A file has its own entry, and each order its own history.
+        let other = OrderInput { origin_no: "2".into(), ..paid.clone() };
+        orders::receive(&app, &[other], &by, "import:1").await.unwrap();
+        let entries = actions::list(&app.db, &Filter::default(), None, 99).await.unwrap().entries;
+        let done: Vec<&str> = entries.iter().map(|entry| entry.action.as_str()).collect();
+        assert_eq!(done, ["orders.send", "stations.revoke", "sites.settings", "stations.invite"], "{engine}");
+        assert!(entries.iter().all(|entry| entry.actor == "user:anna"));
+        assert!(entries[2].after.as_deref().unwrap().contains("样品仓") && entries[2].before.is_some());
+        assert_eq!(entries[1].after.as_deref(), Some(r#"{"status":"revoked"}"#));
+        assert_eq!(said(&actions::verify(&app).await.unwrap()), "4 fine");
+    }
 }
 
 #[test]

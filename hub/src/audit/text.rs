@@ -10,6 +10,7 @@ texts! {
     what = "动作", "What";
     kind = "对象类型", "Kind of thing";
     subject = "对象编号", "Which one";
+    thing = "对象", "Thing";
     from = "从", "From";
     until = "到", "Until";
     when = "时间", "When";

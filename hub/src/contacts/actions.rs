@@ -1,7 +1,7 @@
 //! Keeping contacts, showing them, revealing them, finding by them, erasing them.
 
 use super::decide::{self, TABLE};
-use super::model::{Contact, ContactError, NewRow, REASON_MIN, REVEAL_MS, Row, Shown, Told};
+use super::model::{Contact, ContactError, NewRow, REASON_MIN, REVEAL_MS, REVEALS_MAX, Row, Shown, Told};
 use super::store;
 use crate::actor::Actor;
 use crate::app::App;
@@ -71,6 +71,10 @@ pub async fn reveal(
         .after(json!({ "shown": ["name", "phone", "address"], "until": until.0 }))
         .because(reason);
     let mut tx = app.db.begin("contacts.reveal").await?;
+    store::end_reveals(&mut tx, now).await?;
+    if store::count_reveals(&mut tx, &actor.to_string(), now).await? >= REVEALS_MAX {
+        return Err(ContactError::TooMany);
+    }
     store::put_reveal(&mut tx, &actor.to_string(), order, until).await?;
     record(&mut tx, entry).await?;
     tx.commit().await?;

@@ -68,7 +68,7 @@ pub struct Revealed {
 #[utoipa::path(post, path = "/api/v1/orders/{id}/contact/reveal", tag = "orders", request_body = RevealIn,
     params(("id" = u64, Path, description = "The order's number")),
     responses((status = 200, body = Revealed), (status = 403, body = Problem), (status = 404, body = Problem),
-        (status = 422, body = Problem)))]
+        (status = 422, body = Problem), (status = 429, body = Problem)))]
 pub async fn reveal(
     State(app): State<App>,
     Extension(session): Extension<Session>,

@@ -15,6 +15,8 @@ pub const PHONE_MAX: usize = 60;
 pub const ADDRESS_MAX: usize = 400;
 /// How long a reveal lasts, in milliseconds.
 pub const REVEAL_MS: i64 = 5 * 60_000;
+/// So many orders a person sees in clear at a time: enough for work, too few to carry a customer list away.
+pub const REVEALS_MAX: i64 = 40;
 /// The shortest reason, in characters.
 pub const REASON_MIN: usize = 4;
 
@@ -127,6 +129,9 @@ pub enum ContactError {
         /// Which order.
         order: OrderId,
     },
+    /// Too many at a time.
+    #[error("you see the contacts of {REVEALS_MAX} orders in full already; wait until some of them are masked again")]
+    TooMany,
     /// No reason, or none that says anything.
     #[error("reason has {length} characters; give {REASON_MIN} to 500, for example `买家来电核对地址`")]
     Reason {
@@ -141,6 +146,7 @@ impl From<ContactError> for Error {
             ContactError::Store(_) | ContactError::Sealed { .. } => Kind::Internal,
             ContactError::NoOrder { .. } | ContactError::NoContact { .. } => Kind::NotFound,
             ContactError::Reason { .. } => Kind::Invalid,
+            ContactError::TooMany => Kind::TooMany,
         };
         match error {
             ContactError::Store(error) => error.into(),

@@ -94,6 +94,8 @@ statements! {
     FIND_REVEAL = "SELECT until FROM contact_reveal WHERE actor = $1 AND order_id = $2";
     /// Somebody does not need to see it any more.
     END_REVEAL = "DELETE FROM contact_reveal WHERE actor = $1 AND order_id = $2";
+    /// How many contacts somebody sees in clear.
+    COUNT_REVEALS = "SELECT COUNT(*) FROM contact_reveal WHERE actor = $1 AND until > $2";
     /// Reveals that are over are forgotten.
     END_REVEALS = "DELETE FROM contact_reveal WHERE until < $1";
 }
@@ -178,6 +180,11 @@ pub(super) async fn find_reveal(pool: &AnyPool, actor: &str, order: OrderId) -> 
     let query = FIND_REVEAL.query().bind(actor.to_owned()).bind(order.0.cast_signed());
     let row = FIND_REVEAL.find(pool, query).await?;
     row.map(|row| FIND_REVEAL.get(&row, 0).map(Timestamp)).transpose()
+}
+
+/// How many contacts somebody sees in clear now.
+pub(super) async fn count_reveals(tx: &mut Tx, actor: &str, now: Timestamp) -> Result<i64, StoreError> {
+    COUNT_REVEALS.one(tx, COUNT_REVEALS.query().bind(actor.to_owned()).bind(now.0)).await
 }
 
 pub(super) async fn end_reveal(tx: &mut Tx, actor: &str, order: OrderId) -> Result<u64, StoreError> {

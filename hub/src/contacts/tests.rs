@@ -1,7 +1,7 @@
 //! Contacts as messages bring them and people see them, on both databases.
 
 use super::actions;
-use super::model::{ContactError, REVEAL_MS, Shown};
+use super::model::{ContactError, REVEAL_MS, REVEALS_MAX, Shown};
 use crate::actor::Actor;
 use crate::app::App;
 use crate::audit::actions as audit;
@@ -81,6 +81,21 @@ async fn a_contact_is_masked_until_somebody_says_why_and_again_after_a_while() {
         actions::hide(&app, &anna(), order).await.unwrap();
         assert_eq!(shown(&app, order).await.sight, Sight::Masked);
     }
+}
+
+#[tokio::test]
+async fn nobody_carries_a_whole_list_of_customers_away() {
+    let app = TestApp::on(ENGINES[0]).await;
+    let messages: Vec<OrderInput> = (0..=REVEALS_MAX).map(|n| message(&n.to_string(), Some(1), CLEAR)).collect();
+    let outcomes = orders::receive(&app, &messages, &anna(), "test").await.unwrap();
+    let (last, first) = outcomes.split_last().unwrap();
+    for outcome in first {
+        revealed(&app, outcome.order).await;
+    }
+    let refused = actions::reveal(&app, &anna(), last.order, "核对地址").await.unwrap_err();
+    assert!(matches!(refused, ContactError::TooMany), "{refused}");
+    app.clock.advance_ms(REVEAL_MS + 1);
+    revealed(&app, last.order).await;
 }
 
 #[tokio::test]

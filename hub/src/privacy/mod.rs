@@ -5,6 +5,7 @@
 //! what belongs to the accounts' rights, and keeping contacts to the orders.
 
 mod address;
+pub mod cli;
 pub mod mask;
 mod name;
 mod phone;

@@ -125,18 +125,22 @@ impl Vault {
     /// The vault of the key file in `data`; a file with one new key is made when there is none.
     pub fn open(data: &Path) -> Result<Vault, VaultError> {
         let path = data.join(KEY_FILE);
-        match fs::read_to_string(&path) {
-            Ok(text) => {
-                check_mode(&path)?;
-                Vault::parse(&text, &path)
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+        match Vault::existing(data) {
+            Err(VaultError::File { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => {
                 let key = Key::random();
                 write(&path, &key.line(), true).map_err(|cause| VaultError::File { path, cause })?;
                 Ok(Vault::of(vec![key]))
             }
-            Err(cause) => Err(VaultError::File { path, cause }),
+            known => known,
         }
+    }
+
+    /// The vault of the key file in `data`, which must be there.
+    pub fn existing(data: &Path) -> Result<Vault, VaultError> {
+        let path = data.join(KEY_FILE);
+        let text = fs::read_to_string(&path).map_err(|cause| VaultError::File { path: path.clone(), cause })?;
+        check_mode(&path)?;
+        Vault::parse(&text, &path)
     }
 
     /// A vault whose key is kept nowhere: for tests and tools.
@@ -148,7 +152,7 @@ impl Vault {
     /// sealed before stays readable as long as the older lines stay.
     pub fn add_key(data: &Path) -> Result<String, VaultError> {
         let path = data.join(KEY_FILE);
-        let old = Vault::open(data)?;
+        let old = Vault::existing(data)?;
         let key = Key::random();
         let lines: String = old.0.keys.iter().chain([&key]).map(Key::line).collect();
         write(&path, &lines, false).map_err(|cause| VaultError::File { path, cause })?;

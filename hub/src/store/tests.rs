@@ -44,6 +44,7 @@ const SMALL: &[&str] = &[
     "api_token",
     "second_step",
     "recovery_code",
+    "contact_reveal",
 ];
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use packline_hub::actor::Actor;
 use packline_hub::app::App;
 use packline_hub::config::{Config, Settings};
-use packline_hub::orders::input::{GiftInput, LineInput, OrderInput, ParcelInput, StockOutInput};
+use packline_hub::orders::input::{AddressText, GiftInput, LineInput, OrderInput, ParcelInput, StockOutInput};
 use packline_hub::scans::actions::Arrived;
 use packline_hub::{fleet, orders, scans, serve};
 use packline_protocol::facts::{CodeClass, Facts, OrderStatus};
@@ -153,6 +153,15 @@ pub fn inputs(first: u64, count: usize) -> Result<Vec<OrderInput>> {
     (first..).take(count).map(input).collect()
 }
 
+/// Somebody who is nobody: made up, and another one for each order.
+fn buyer(number: u64) -> AddressText {
+    AddressText {
+        name: format!("样品人{number}"),
+        phone: format!("199{:08}", number % 100_000_000),
+        address: Some(format!("广东省深圳市南山区样品路 {number} 号")),
+    }
+}
+
 fn input(number: u64) -> Result<OrderInput> {
     let line = LineInput { sku: "SKU-7".to_owned(), title: "样品杯".to_owned(), quantity: 2, refunded: 0 };
     let gift =
@@ -169,6 +178,7 @@ fn input(number: u64) -> Result<OrderInput> {
         version: Some(now()),
         site: Some(SiteId::parse("bench")?),
         status: Some(OrderStatus::Paid),
+        address: Some(buyer(number)),
         lines: Some(vec![line]),
         gifts: Some(vec![gift]),
         parcels: Some(vec![parcel]),

@@ -5,6 +5,7 @@ mod bad_input;
 mod broker;
 mod imports;
 mod kills;
+mod masking;
 mod orders;
 mod pages;
 mod restore;
