@@ -21,8 +21,6 @@ const BACKUPS: &str = "backups";
 pub const LOG: &str = "info,sqlx=warn,rmqtt=warn,rmqtt_retainer=warn";
 /// The site of parcels whose source names none, unless told otherwise.
 pub const SITE: &str = "main";
-/// Days after which the contacts of orders that are over are erased, unless told otherwise.
-pub const CONTACT_KEEP_DAYS: u32 = 180;
 /// How long a change log keeps what went, unless told otherwise, in hours: 14 days.
 pub const LOG_KEEP_HOURS: u32 = 14 * 24;
 
@@ -60,9 +58,6 @@ pub struct Settings {
     /// The site of parcels whose source names none [default: main]
     #[arg(long, env = "PACKLINE_DEFAULT_SITE", value_name = "SITE", global = true)]
     pub default_site: Option<SiteId>,
-    /// Days after which the contacts of orders that are over are erased, 1 to 3650 [default: 180]
-    #[arg(long, env = "PACKLINE_CONTACT_KEEP_DAYS", value_name = "DAYS", global = true)]
-    pub contact_keep_days: Option<u32>,
     /// Keep in the change log for so many hours that a row went; a station that was away longer fetches a snapshot
     /// [default: 336]
     #[arg(long, env = "PACKLINE_LOG_KEEP_HOURS", value_name = "HOURS", global = true)]
@@ -113,8 +108,6 @@ pub struct Config {
     pub backup_dir: PathBuf,
     /// The site of parcels whose source names none.
     pub default_site: SiteId,
-    /// Days after which the contacts of orders that are over are erased.
-    pub contact_keep_days: u32,
     /// How long a change log keeps what went, in hours.
     pub log_keep_hours: u32,
     /// The hub's own address as people open it.
@@ -224,7 +217,6 @@ impl Settings {
             data: self.data.or(other.data),
             backup_dir: self.backup_dir.or(other.backup_dir),
             default_site: self.default_site.or(other.default_site),
-            contact_keep_days: self.contact_keep_days.or(other.contact_keep_days),
             log_keep_hours: self.log_keep_hours.or(other.log_keep_hours),
             public_url: self.public_url.or(other.public_url),
             outbound_allow: self.outbound_allow.or(other.outbound_allow),
@@ -252,7 +244,6 @@ impl TryFrom<Settings> for Config {
             default_site: settings
                 .default_site
                 .unwrap_or_else(|| SiteId::parse(SITE).expect("the default is well formed")),
-            contact_keep_days: keep_days(settings.contact_keep_days)?,
             log_keep_hours: settings.log_keep_hours.unwrap_or(LOG_KEEP_HOURS),
             public_url: public_url(settings.public_url)?,
             outbound_allow: networks(settings.outbound_allow.as_deref().unwrap_or_default())?,
@@ -309,17 +300,6 @@ fn check_db(url: Option<&str>) -> Result<(), ConfigError> {
             Err(ConfigError::Value { key: "db", value: format!("{scheme}:…"), accepted })
         }
         _ => Ok(()),
-    }
-}
-
-fn keep_days(given: Option<u32>) -> Result<u32, ConfigError> {
-    match given.unwrap_or(CONTACT_KEEP_DAYS) {
-        days @ 1..=3_650 => Ok(days),
-        days => Err(ConfigError::Value {
-            key: "contact_keep_days",
-            value: days.to_string(),
-            accepted: "a number of days from 1 to 3650",
-        }),
     }
 }
 
@@ -402,7 +382,6 @@ mod tests {
         refused("outbound_allow = '10.0.0.0/8, all'", "outbound_allow is `all`; give networks");
         refused("otlp = 'grpc://h:4317'", "otlp is `grpc://…`; give http://HOST:PORT or https://HOST:PORT");
         refused("default_site = 'A B'", "site is `A B`");
-        refused("contact_keep_days = 0", "contact_keep_days is `0`; give a number of days from 1 to 3650");
         refused("log_format = 'xml'", "unknown variant `xml`, expected `text` or `json`");
     }
 

@@ -106,9 +106,9 @@ pub async fn same_phone(app: &App, order: OrderId, limit: usize) -> Result<Vec<O
 
 /// Erases the contacts of orders that have been over for so many days, and says how many. Whether an address changed
 /// can still be told afterwards: that needs only its fingerprint.
-pub async fn erase_old(app: &App, keep_days: u32) -> Result<u64, ContactError> {
+pub async fn erase_old(app: &App, keep_days: i64) -> Result<u64, ContactError> {
     let now = app.clock.now();
-    let before = now.plus_ms(-i64::from(keep_days) * 24 * 3_600_000);
+    let before = now.plus_ms(-keep_days.saturating_mul(24 * 3_600_000));
     let (mut after, mut erased) = ((i64::MIN, i64::MIN), 0);
     loop {
         let old = store::long_over(app.db.read(), before, after, ERASE_BATCH).await?;
@@ -119,7 +119,7 @@ pub async fn erase_old(app: &App, keep_days: u32) -> Result<u64, ContactError> {
     }
 }
 
-async fn erase(app: &App, orders: &[i64], now: Timestamp, keep_days: u32) -> Result<u64, StoreError> {
+async fn erase(app: &App, orders: &[i64], now: Timestamp, keep_days: i64) -> Result<u64, StoreError> {
     let mut tx = app.db.begin("contacts.erase").await?;
     let erased = store::erase(&mut tx, orders, now).await?;
     store::end_reveals(&mut tx, now).await?;

@@ -84,6 +84,9 @@ settings! {
     /// For how many days finished imports and their errors are kept.
     #[schema(minimum = 7, maximum = 3650)]
     imports_keep_days: i64 = 90, number(7, 3_650);
+    /// For how many days names, phone numbers and addresses are kept after an order is over.
+    #[schema(minimum = 1, maximum = 3650)]
+    contacts_keep_days: i64 = 180, number(1, 3_650);
     /// After how many minutes without use a session ends.
     #[schema(minimum = 5, maximum = 10080)]
     session_rest_minutes: i64 = 720, number(5, 10_080);

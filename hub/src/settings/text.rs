@@ -89,6 +89,8 @@ words! {
         "Days that scan records are kept", "What is in no backup yet is never deleted.";
     imports_keep_days = "导入记录保留天数", "只删除已经结束的导入及其错误明细，订单不受影响。",
         "Days that imports are kept", "Only finished imports and their lists of errors; orders stay.";
+    contacts_keep_days = "收件人信息保留天数", "订单结束后满这些天，姓名、电话、地址会被删除；订单本身保留。",
+        "Days that recipients are kept", "So long after an order is over, name, phone and address are erased; the order stays.";
     session_rest_minutes = "登录闲置多少分钟后失效", "",
         "A session ends after so many minutes without use", "";
     session_life_hours = "登录最长有效小时数", "",
