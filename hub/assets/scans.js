@@ -41,7 +41,12 @@ function draw(scan) {
 
 listen(["scan"], (_, data) => {
   const scan = JSON.parse(data);
-  if (!wanted(scan) || body.querySelector(`[data-key="${CSS.escape(scan.key)}"]`)) return;
+  if (!wanted(scan)) return;
+  const shown = body.querySelector(`[data-key="${CSS.escape(scan.key)}"]`);
+  if (shown) {
+    if (scan.withdrawn) shown.replaceWith(draw(scan));
+    return;
+  }
   document.getElementById("no-scans")?.remove();
   const row = draw(scan);
   row.classList.add("fresh");

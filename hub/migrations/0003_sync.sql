@@ -123,7 +123,8 @@ CREATE TABLE ingest_gap (
     PRIMARY KEY (station, station_epoch, from_seq)
 );
 
--- What stations saw and said, once each. `body` is the record as the journal had it, `link` the chain after it.
+-- What stations saw and said, once each. `body` is the record as the journal had it, `link` the chain after it; none
+-- where a later life of the journal carried the record over. A withdrawn release was never shown at the station.
 CREATE TABLE scan_record (
     id BIGINT PRIMARY KEY,
     station TEXT NOT NULL,
@@ -144,7 +145,8 @@ CREATE TABLE scan_record (
     refused TEXT,
     -- How old the facts were that the answer rested on, in milliseconds.
     age_ms BIGINT,
-    link BYTEA NOT NULL,
+    is_withdrawn BIGINT NOT NULL,
+    link BYTEA,
     body BYTEA NOT NULL
 );
 CREATE UNIQUE INDEX scan_record_once ON scan_record (station, station_epoch, seq);
@@ -154,7 +156,17 @@ CREATE INDEX scan_record_of_station ON scan_record (station, id);
 CREATE INDEX scan_record_held ON scan_record (outcome, id) WHERE outcome <> 'release';
 CREATE INDEX scan_record_held_of_station ON scan_record (station, outcome, id) WHERE outcome <> 'release';
 
--- Releases that do not fit together.
+-- Withdrawals whose release did not come yet.
+CREATE TABLE scan_withdrawal (
+    station TEXT NOT NULL,
+    station_epoch BIGINT NOT NULL,
+    seq BIGINT NOT NULL,
+    boot BIGINT NOT NULL,
+    found_at BIGINT NOT NULL,
+    PRIMARY KEY (station, station_epoch, seq, boot)
+);
+
+-- Releases that do not fit together; one is resolved when a release that it rests on was withdrawn.
 CREATE TABLE scan_conflict (
     id BIGINT PRIMARY KEY,
     kind TEXT NOT NULL,
@@ -173,6 +185,7 @@ CREATE TABLE scan_conflict (
     age_ms BIGINT,
     replica_epoch BIGINT NOT NULL,
     replica_seq BIGINT NOT NULL,
-    row_seq BIGINT
+    row_seq BIGINT,
+    resolved_at BIGINT
 );
 CREATE INDEX scan_conflict_of_parcel ON scan_conflict (parcel, id);

@@ -42,7 +42,8 @@ impl Bench {
         let station = StationId::parse("pack-01").unwrap();
         let settings = StationSettings { station, boot: BootId(1), lock_on_stop, language: Language::Zh };
         let station = Station::new(settings);
-        let mut bench = Self { station, replica, seq: 0, ms: 1_000, written: 0, waiting: Vec::new(), journal: Vec::new() };
+        let mut bench =
+            Self { station, replica, seq: 0, ms: 1_000, written: 0, waiting: Vec::new(), journal: Vec::new() };
         for number in 1..=3 {
             bench.know(&parcel(number));
         }
@@ -372,8 +373,7 @@ fn what_a_life_before_withdrew_is_no_second_look_and_what_it_carried_over_is() {
     before.durable();
     assert_eq!(before.releases(), ["1 -Overtaken", "2"]);
     let entry = |event: &Event| crate::journal::Entry::new(BootId(1), before.now(), event.clone());
-    let records: Vec<_> =
-        (1..).zip(&before.journal).map(|(seq, event)| entry(event).numbered(ScanSeq(seq))).collect();
+    let records: Vec<_> = (1..).zip(&before.journal).map(|(seq, event)| entry(event).numbered(ScanSeq(seq))).collect();
     let carried: Vec<_> = (2..)
         .zip(&records)
         .map(|(seq, record)| {

@@ -356,6 +356,17 @@ pub async fn mark_released(tx: &mut Tx, releases: &[(ParcelId, Release)]) -> Res
     Ok(noted)
 }
 
+/// The station took this release back: nothing left on it. Whether the parcel, or another entry of the same box, was
+/// released by it; it is not any more.
+pub async fn take_back_release(tx: &mut Tx, parcel: ParcelId, release: &Release) -> Result<bool, OrderError> {
+    let Some(row) = store::released(tx.conn(), &[parcel]).await?.pop() else { return Ok(false) };
+    let taken = store::take_back_release(tx, row.order, release).await? > 0;
+    if taken {
+        mark_siblings(tx, &[ReleaseNoted::First { order: row.order, site: row.site }]).await?;
+    }
+    Ok(taken)
+}
+
 fn noted(row: Option<&store::ReleasedRow>, by: &Release) -> ReleaseNoted {
     let Some(row) = row else { return ReleaseNoted::Unknown };
     match &row.release {

@@ -4,6 +4,7 @@ use super::decide::{self, Hinted, Position};
 use super::model::{Arrival, Conflict, ConflictKind, Entry, ScanKind, ScanRow, ScansError};
 use super::news;
 use super::store::{self, Journal, NewConflict, NewRecord, Standing};
+use super::withdraw;
 use crate::fleet;
 use crate::notices;
 use crate::orders;
@@ -43,6 +44,8 @@ pub struct Taken {
     pub acks: Vec<(SiteId, StationId, Ack)>,
     /// The records that are new, in the order in which they were taken.
     pub records: Vec<ScanRow>,
+    /// Releases of before that their stations took back, as they are.
+    pub withdrawn: Vec<ScanRow>,
     /// What does not fit together.
     pub conflicts: Vec<Conflict>,
 }
@@ -51,7 +54,8 @@ pub struct Taken {
 ///
 /// Any of them may be a repeat, come too early, or contain what nobody can read; each record is kept exactly once.
 pub async fn take(db: &Db, arrived: &[Arrived], now: Timestamp) -> Result<Taken, ScansError> {
-    let count = arrived.iter().map(|arrived| arrived.batch.records.len()).sum();
+    // A note may carry another record.
+    let count = arrived.iter().map(|arrived| 2 * arrived.batch.records.len()).sum();
     let failed = |cause| ScansError::Store { what: "take scan records", cause };
     let ids = db.ids(Counter::ScanRecord, count).await.map_err(failed)?;
     let mut retry = Retry::default();
@@ -70,20 +74,26 @@ async fn attempt(db: &Db, arrived: &[Arrived], ids: &[u64], now: Timestamp) -> R
     let mut ids = ids.iter().copied();
     for arrived in arrived {
         for entry in book.enter(&mut tx, arrived).await? {
-            let id = ids.next().and_then(|id| i64::try_from(id).ok());
-            let id = id.ok_or_else(|| StoreError::row("scans.take", "more records than numbers"))?;
-            new.push(NewRecord { row: listed(id, arrived, &entry, now), entry });
+            let mut id = || {
+                let id = ids.next().and_then(|id| i64::try_from(id).ok());
+                id.ok_or_else(|| StoreError::row("scans.take", "more records than numbers"))
+            };
+            let mut note = noted(id()?, arrived, entry, now);
+            let carried = carried(&mut tx, &mut note, &new, id).await?;
+            new.push(note);
+            new.extend(carried);
         }
     }
     if new.is_empty() {
         return Ok(Taken { acks: book.acks(), ..Taken::default() });
     }
+    let withdrawn = withdraw::take(&mut tx, &mut new, now).await?;
     let conflicts = release(&mut tx, &new, now).await?;
     store::add_records(&mut tx, &new).await?;
     mark_stopped(&mut tx, &new).await?;
     store::add_conflicts(&mut tx, &conflicts).await?;
     store::put_positions(&mut tx, &book.moved(), now).await?;
-    let rows: Vec<&ScanRow> = new.iter().map(|record| &record.row).collect();
+    let rows: Vec<&ScanRow> = new.iter().map(|record| &record.row).filter(|row| !row.withdrawn).collect();
     let unfit: Vec<&Conflict> = conflicts.iter().map(|new| &new.conflict).collect();
     notices::actions::raise(&mut tx, &news::occurrences(&rows, &unfit), now).await?;
     webhooks::actions::emit(&mut tx, &news::events(&rows), now).await?;
@@ -91,6 +101,7 @@ async fn attempt(db: &Db, arrived: &[Arrived], ids: &[u64], now: Timestamp) -> R
     Ok(Taken {
         acks: book.acks(),
         records: new.into_iter().map(|record| record.row).collect(),
+        withdrawn,
         conflicts: conflicts.into_iter().map(|new| new.conflict).collect(),
     })
 }
@@ -101,6 +112,59 @@ async fn mark_stopped(tx: &mut Tx, new: &[NewRecord]) -> Result<(), StoreError> 
     let orders: BTreeSet<OrderId> = stopped.filter_map(|record| record.row.order).collect();
     let noted = orders::actions::mark_stopped(tx, &orders.into_iter().collect::<Vec<_>>()).await;
     noted.map_err(|OrderError::Store(cause)| cause)
+}
+
+/// A record as it arrived.
+fn noted(id: i64, arrived: &Arrived, entry: Entry, now: Timestamp) -> NewRecord {
+    let origin = (arrived.station.clone(), arrived.batch.station_epoch, entry.seq);
+    NewRecord { row: listed(id, arrived, &entry, now), origin, chained: true, entry }
+}
+
+/// The record that a note carries over from a journal that ended, at the place that it had there, if the hub does not
+/// have it. When another record has that place, since the journal was copied or set back, the note itself stands for it.
+async fn carried(
+    tx: &mut Tx,
+    note: &mut NewRecord,
+    new: &[NewRecord],
+    id: impl FnOnce() -> Result<i64, StoreError>,
+) -> Result<Option<NewRecord>, StoreError> {
+    let Ok(record) = &note.entry.record else { return Ok(None) };
+    let (epoch, entry) = match decide::carried(note.row.station_epoch, record) {
+        None => return Ok(None),
+        Some(Ok(carried)) => carried,
+        Some(Err(unfit)) => {
+            (note.row.kind, note.row.refused) = (ScanKind::Unfit, Some(unfit.to_string()));
+            note.entry.record = Err(unfit);
+            return Ok(None);
+        }
+    };
+    let origin = (note.row.station.clone(), epoch, entry.seq);
+    let beside = new
+        .iter()
+        .find(|new| (new.row.station_epoch, new.row.seq) == (epoch, entry.seq) && new.row.station == origin.0);
+    let stored = match beside {
+        Some(beside) => Some(beside.entry.body.clone()),
+        None => store::find_at(tx, &origin).await?.map(|(_, body)| body),
+    };
+    match stored {
+        Some(body) if body == entry.body => Ok(None),
+        Some(_) => {
+            note.origin = origin;
+            if let Ok(record) = &entry.record {
+                describe(&mut note.row, record);
+            }
+            note.entry.record = entry.record;
+            Ok(None)
+        }
+        None => {
+            let blank = ScanRow { id: id()?, station_epoch: epoch, seq: entry.seq, ..note.row.clone() };
+            let mut row = blank;
+            if let Ok(record) = &entry.record {
+                describe(&mut row, record);
+            }
+            Ok(Some(NewRecord { row, origin, chained: false, entry }))
+        }
+    }
 }
 
 /// Where the hub stands with each journal while batches are taken.
@@ -140,10 +204,16 @@ impl Book {
         let known =
             if last < page.position.upto.0 { store::find_link(tx, &journal, ScanSeq(last)).await? } else { None };
         match decide::take(page.position, &arrived.batch, known) {
-            Arrival::New(entries) => {
-                page.count(&entries);
-                Ok(entries)
-            }
+            Arrival::New(entries) => match unheard(tx, &journal, entries.clone()).await? {
+                Some(unheard) => {
+                    page.count(&entries);
+                    Ok(unheard)
+                }
+                None => {
+                    page.fork(arrived);
+                    Ok(Vec::new())
+                }
+            },
             Arrival::Forked => {
                 page.fork(arrived);
                 Ok(Vec::new())
@@ -187,6 +257,22 @@ impl Page {
     }
 }
 
+/// The entries that no later life of the journal carried over before; `None` when it carried over others under their
+/// numbers.
+async fn unheard(tx: &mut Tx, journal: &Journal, entries: Vec<Entry>) -> Result<Option<Vec<Entry>>, StoreError> {
+    let newest = store::newest_of(tx, journal).await?;
+    let mut unheard = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let place = (journal.0.clone(), journal.1, entry.seq);
+        match if entry.seq <= newest { store::find_at(tx, &place).await? } else { None } {
+            None => unheard.push(entry),
+            Some((_, body)) if body == entry.body => {}
+            Some(_) => return Ok(None),
+        }
+    }
+    Ok(Some(unheard))
+}
+
 /// How an entry is listed.
 fn listed(id: i64, arrived: &Arrived, entry: &Entry, now: Timestamp) -> ScanRow {
     let mut row = ScanRow {
@@ -206,6 +292,7 @@ fn listed(id: i64, arrived: &Arrived, entry: &Entry, now: Timestamp) -> ScanRow 
         parcel: None,
         order: None,
         repeat: false,
+        withdrawn: false,
         age_ms: None,
         refused: entry.record.as_ref().err().map(ToString::to_string),
     };
@@ -248,7 +335,8 @@ struct Letting<'a> {
 impl<'a> Letting<'a> {
     fn of(new: &'a NewRecord) -> Option<Self> {
         let record = new.entry.record.as_ref().ok()?;
-        Some(Self { new, record, parcel: decide::released(record)? })
+        let stands = !new.row.withdrawn;
+        Some(Self { new, record, parcel: decide::let_go(record).filter(|_| stands)? })
     }
 
     fn release(&self) -> Release {
@@ -271,7 +359,7 @@ async fn release(tx: &mut Tx, new: &[NewRecord], now: Timestamp) -> Result<Vec<N
 }
 
 /// What the orders say to the store's failure: it is the same store and the same transaction.
-fn of_orders(OrderError::Store(cause): OrderError) -> StoreError {
+pub(super) fn of_orders(OrderError::Store(cause): OrderError) -> StoreError {
     cause
 }
 
@@ -304,6 +392,8 @@ impl Known {
         let parcel = self.parcels.get(id);
         let (order, other) = match noted {
             ReleaseNoted::First { order, .. } => (order, None),
+            // A second look at it is news only where the first one is not known.
+            ReleaseNoted::Before { .. } if judged.verdict.repeat => return None,
             ReleaseNoted::Before { order, by } => (order, Some(by).filter(|by| by.station != row.station)),
             ReleaseNoted::Unknown => return None,
         };
@@ -357,6 +447,7 @@ impl Found {
             reasons: self.reasons,
             fact_at: self.fact_at,
             age_ms,
+            resolved_at: None,
         }
     }
 }
@@ -526,6 +617,12 @@ pub async fn conflicts(
         None => store::conflicts(db.read(), before, limit).await,
         Some(parcel) => store::conflicts_of_parcel(db.read(), parcel, before, limit).await,
     };
+    found.map_err(|cause| ScansError::Store { what: "list scan conflicts", cause })
+}
+
+/// Up to `limit` conflicts that are not resolved, the newest first.
+pub async fn open_conflicts(db: &Db, limit: usize) -> Result<Vec<Conflict>, ScansError> {
+    let found = store::newest_open_conflicts(db.read(), page(limit)).await;
     found.map_err(|cause| ScansError::Store { what: "list scan conflicts", cause })
 }
 

@@ -1,9 +1,10 @@
 //! What happens to a batch of a station's records, decided without looking anything up.
 
-use super::model::{Arrival, Entry, Unfit};
+use super::model::{Arrival, Conflict, ConflictKind, Entry, Unfit};
+use super::store::Place;
 use packline_protocol::facts::Release;
-use packline_protocol::id::{ParcelId, ScanSeq};
-use packline_protocol::record::{ChainLink, Event, RAW_MAX, ScanRecord};
+use packline_protocol::id::{ParcelId, ScanSeq, StationEpoch};
+use packline_protocol::record::{ChainLink, Event, Note, RAW_MAX, ScanRecord};
 use packline_protocol::time::Timestamp;
 use packline_protocol::uplink::{Batch, Hello};
 use packline_protocol::verdict::{Outcome, ReasonCode, Verdict};
@@ -106,11 +107,58 @@ fn describe(error: &dyn std::error::Error) -> String {
     format!("{error}{cause}")
 }
 
+/// The parcel that this record lets go, be it a second look at it or not.
+pub fn let_go(record: &ScanRecord) -> Option<ParcelId> {
+    let Event::Judged(judged) = &record.event else { return None };
+    judged.verdict.parcel.filter(|_| judged.verdict.outcome == Outcome::Release)
+}
+
 /// The parcel that this record lets go, if it does; a second look at the same parcel is none.
 pub fn released(record: &ScanRecord) -> Option<ParcelId> {
     let Event::Judged(judged) = &record.event else { return None };
     let first = judged.verdict.outcome == Outcome::Release && !judged.verdict.repeat;
     judged.verdict.parcel.filter(|_| first)
+}
+
+/// The record that a note carries over from a journal that ended, and that journal's life. `own` is the note's journal.
+pub fn carried(own: StationEpoch, record: &ScanRecord) -> Option<Result<(StationEpoch, Entry), Unfit>> {
+    let Event::Noted(Note::Salvaged { epoch, seq, record }) = &record.event else { return None };
+    if *epoch == own || seq.0 == 0 || i64::try_from(seq.0).is_err() {
+        return Some(Err(Unfit::NoSuchNumber));
+    }
+    let entry = lone(*seq, record);
+    Some(match &entry.record {
+        Ok(_) => Ok((*epoch, entry)),
+        Err(unfit) => Err(unfit.clone()),
+    })
+}
+
+/// What becomes of a conflict when a release about its parcel was withdrawn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settled {
+    /// It does not rest on that release.
+    Stays,
+    /// It was none.
+    Resolved,
+    /// It is another one: of this kind, with the release that came first of those that stand.
+    About(ConflictKind, Option<Release>),
+}
+
+/// `seq` is the withdrawn record's, `next` the first release that stands and where it is.
+pub fn settle(conflict: &Conflict, seq: ScanSeq, withdrawn: &Release, next: Option<&(Place, Release)>) -> Settled {
+    let own = Release { station: conflict.station.clone(), at: conflict.released_at };
+    if own == *withdrawn && conflict.seq == seq {
+        return Settled::Resolved;
+    }
+    let other = conflict.other_station.clone().zip(conflict.other_at).map(|(station, at)| Release { station, at });
+    if other.as_ref() != Some(withdrawn) {
+        return Settled::Stays;
+    }
+    match next.filter(|(_, next)| next.station != conflict.station) {
+        Some((_, next)) => Settled::About(ConflictKind::TwoStations, Some(next.clone())),
+        None if conflict.reasons.is_empty() => Settled::Resolved,
+        None => Settled::About(ConflictKind::LateFact, None),
+    }
 }
 
 /// The reasons for which the hub would have stopped a parcel that a station let go at `at`.
@@ -157,8 +205,7 @@ impl Hinted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use packline_protocol::id::{BootId, StationEpoch, StationId};
-    use packline_protocol::record::Note;
+    use packline_protocol::id::{BootId, StationId};
     use packline_protocol::time::Moment;
     use proptest::prelude::*;
 

@@ -102,6 +102,8 @@ pub struct ScanRow {
     pub order: Option<OrderId>,
     /// A second look at the same parcel with the same answer.
     pub repeat: bool,
+    /// A release that the station never showed: nothing left on it.
+    pub withdrawn: bool,
     /// How old the facts were that the answer rested on, in milliseconds; none when the station did not know, and for
     /// what is no judged scan.
     pub age_ms: Option<u64>,
@@ -183,6 +185,9 @@ pub struct Conflict {
     pub fact_at: Option<Timestamp>,
     /// How old the station's knowledge was when it judged, in milliseconds, if it knew.
     pub age_ms: Option<u64>,
+    /// When it turned out to be none, since a release that it rested on was withdrawn, in milliseconds since 1970.
+    #[schema(value_type = Option<i64>)]
+    pub resolved_at: Option<Timestamp>,
 }
 
 /// What is the matter with a release.

@@ -75,7 +75,7 @@ pub async fn page(State(app): State<App>, shell: Shell, Query(filter): Query<Fil
     let rows = actions::matching(&app.db, station, outcome, filter.before, SHOWN).await?;
     let language = shell.language;
     let last = rows.last().filter(|_| rows.len() == SHOWN);
-    let found = actions::conflicts(&app.db, None, None, CONFLICTS_SHOWN).await?;
+    let found = actions::open_conflicts(&app.db, CONFLICTS_SHOWN).await?;
     let t = shell.text();
     render(&ScansPage {
         shell: &shell,
@@ -115,7 +115,7 @@ pub fn live(row: &ScanRow) -> Value {
     let (zh, en) = (line(row, Language::Zh), line(row, Language::En));
     json!({
         "key": zh.key, "at": zh.at, "station": zh.station, "scanner": zh.scanner, "code": zh.code, "order": zh.order,
-        "repeat": zh.repeat, "outcome": row.outcome, "tone": zh.outcome.tone,
+        "repeat": zh.repeat, "withdrawn": row.withdrawn, "outcome": row.outcome, "tone": zh.outcome.tone,
         "outcome_zh": zh.outcome.word, "outcome_en": en.outcome.word, "reason_zh": zh.reason, "reason_en": en.reason,
         "age_zh": zh.age, "age_en": en.age,
     })
@@ -127,6 +127,9 @@ fn key(row: &ScanRow) -> String {
 }
 
 fn outcome_mark(row: &ScanRow, language: Language) -> Mark {
+    if row.withdrawn {
+        return Mark::new("plain", language.pick("放行已撤回", "Release withdrawn"));
+    }
     let kind = match (row.outcome, row.kind) {
         (Some(outcome), _) => return outcome.mark(language),
         (None, ScanKind::Judged) => language.pick("扫描", "Scan"),

@@ -4,20 +4,21 @@ use super::decide::Position;
 use super::model::{Conflict, ConflictKind, Entry, ScanKind, ScanRow};
 use crate::store::{Statement, StoreError, Tx};
 use crate::{rows, statements};
-use packline_protocol::id::{OrderId, ParcelId, ScanSeq, ScannerId, SiteId, StationEpoch, StationId};
+use packline_protocol::facts::Release;
+use packline_protocol::id::{BootId, OrderId, ParcelId, ScanSeq, ScannerId, SiteId, StationEpoch, StationId};
 use packline_protocol::record::ChainLink;
 use packline_protocol::time::Timestamp;
 use packline_protocol::verdict::{Outcome, Verdict};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AnyPool};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Columns of a listed record, in the order in which [`scan_row`] reads them.
 macro_rules! listed {
     ($rest:literal) => {
         concat!(
             "SELECT id, station, station_epoch, seq, site, received_at, wall, wall_trusted, kind, outcome, reason, ",
-            "code, scanner, parcel, order_id, is_repeat, refused, age_ms FROM scan_record ",
+            "code, scanner, parcel, order_id, is_repeat, refused, age_ms, is_withdrawn FROM scan_record ",
             $rest
         )
     };
@@ -28,7 +29,7 @@ macro_rules! conflicts {
     ($rest:literal) => {
         concat!(
             "SELECT id, kind, site, parcel, order_id, found_at, station, seq, released_at, other_station, other_at, ",
-            "reasons, fact_at, age_ms FROM scan_conflict ",
+            "reasons, fact_at, age_ms, resolved_at FROM scan_conflict ",
             $rest
         )
     };
@@ -39,6 +40,25 @@ statements! {
     FIND_POSITION = "SELECT upto, link, safe_upto FROM ingest_position WHERE station = $1 AND station_epoch = $2";
     /// The chain after one record.
     FIND_LINK = "SELECT link FROM scan_record WHERE station = $1 AND station_epoch = $2 AND seq = $3";
+    /// One record and its bytes, by its place.
+    FIND_AT = "SELECT id, station, station_epoch, seq, site, received_at, wall, wall_trusted, kind, outcome, reason, \
+        code, scanner, parcel, order_id, is_repeat, refused, age_ms, is_withdrawn, body FROM scan_record \
+        WHERE station = $1 AND station_epoch = $2 AND seq = $3";
+    /// The newest record of a journal that is here, whichever way it came.
+    NEWEST_OF = "SELECT MAX(seq) FROM scan_record WHERE station = $1 AND station_epoch = $2";
+    /// A release was withdrawn.
+    MARK_WITHDRAWN = "UPDATE scan_record SET is_withdrawn = 1 WHERE station = $1 AND station_epoch = $2 AND seq = $3";
+    /// The first release of a parcel that stands.
+    NEXT_RELEASE: Walk = "SELECT station, station_epoch, seq, wall FROM scan_record \
+        WHERE parcel = $1 AND outcome = 'release' AND is_withdrawn = 0 AND wall IS NOT NULL ORDER BY id LIMIT 1";
+    /// Conflicts of a parcel that are not resolved.
+    OPEN_CONFLICTS_OF: Walk = conflicts!("WHERE parcel = $1 AND resolved_at IS NULL ORDER BY id LIMIT 500");
+    /// The newest conflicts that are not resolved.
+    OPEN_CONFLICTS: Walk = conflicts!("WHERE resolved_at IS NULL ORDER BY id DESC LIMIT $1");
+    /// A conflict turned out to be none.
+    RESOLVE_CONFLICT = "UPDATE scan_conflict SET resolved_at = $2 WHERE id = $1";
+    /// A conflict turned out to be another one.
+    CHANGE_CONFLICT = "UPDATE scan_conflict SET kind = $2, other_station = $3, other_at = $4 WHERE id = $1";
     /// Remembers records that nobody has any more.
     ADD_GAP = "INSERT INTO ingest_gap (station, station_epoch, from_seq, to_seq, found_at) \
         VALUES ($1, $2, $3, $4, $5) ON CONFLICT (station, station_epoch, from_seq) DO NOTHING";
@@ -81,9 +101,16 @@ rows! {
         VALUES {rows} ON CONFLICT (station, station_epoch) DO UPDATE SET \
         upto = excluded.upto, link = excluded.link, last_at = excluded.last_at \
         WHERE ingest_position.upto < excluded.upto";
+    /// Withdrawals of these stations whose release did not come yet.
+    WAITING [0; TEXT] = "SELECT station, station_epoch, seq, boot FROM scan_withdrawal \
+        WHERE station IN (VALUES {rows})";
+    /// Keeps withdrawals until their release comes.
+    ADD_WITHDRAWALS [0, 5] = "INSERT INTO scan_withdrawal (station, station_epoch, seq, boot, found_at) \
+        VALUES {rows} ON CONFLICT (station, station_epoch, seq, boot) DO NOTHING";
     /// Keeps records.
-    ADD_RECORDS [0, 20] = "INSERT INTO scan_record (id, station, station_epoch, seq, site, received_at, wall, \
-        wall_trusted, kind, outcome, reason, code, scanner, parcel, order_id, is_repeat, refused, age_ms, link, body) \
+    ADD_RECORDS [0, 21] = "INSERT INTO scan_record (id, station, station_epoch, seq, site, received_at, wall, \
+        wall_trusted, kind, outcome, reason, code, scanner, parcel, order_id, is_repeat, refused, age_ms, \
+        is_withdrawn, link, body) \
         VALUES {rows}";
     /// Keeps conflicts.
     ADD_CONFLICTS [0, 18] = "INSERT INTO scan_conflict (id, kind, site, parcel, order_id, found_at, station, \
@@ -134,7 +161,88 @@ pub async fn find_position(
 pub async fn find_link(tx: &mut Tx, (station, epoch): &Journal, seq: ScanSeq) -> Result<Option<ChainLink>, StoreError> {
     let query = FIND_LINK.query().bind(station.as_str()).bind(epoch.0.cast_signed()).bind(seq.0.cast_signed());
     let row = FIND_LINK.find(tx.conn(), query).await?;
-    row.map(|row| link_of(FIND_LINK, FIND_LINK.get(&row, 0)?)).transpose()
+    let link: Option<Vec<u8>> = row.map(|row| FIND_LINK.get(&row, 0)).transpose()?.flatten();
+    link.map(|link| link_of(FIND_LINK, link)).transpose()
+}
+
+/// The record at a place, and its bytes.
+pub async fn find_at(tx: &mut Tx, (station, epoch, seq): &Place) -> Result<Option<(ScanRow, Vec<u8>)>, StoreError> {
+    let query = FIND_AT.query().bind(station.as_str()).bind(epoch.0.cast_signed()).bind(seq.0.cast_signed());
+    let row = FIND_AT.find(tx.conn(), query).await?;
+    row.map(|row| Ok((scan_row(FIND_AT, &row)?, FIND_AT.get(&row, 19)?))).transpose()
+}
+
+/// The newest record of a journal that is here, in its chain or carried over; 0 when there is none.
+pub async fn newest_of(tx: &mut Tx, (station, epoch): &Journal) -> Result<ScanSeq, StoreError> {
+    let query = NEWEST_OF.query().bind(station.as_str()).bind(epoch.0.cast_signed());
+    let newest: Option<i64> = NEWEST_OF.one(tx, query).await?;
+    Ok(ScanSeq(newest.unwrap_or_default().cast_unsigned()))
+}
+
+/// A release was withdrawn.
+pub async fn mark_withdrawn(tx: &mut Tx, (station, epoch, seq): &Place) -> Result<(), StoreError> {
+    let query = MARK_WITHDRAWN.query().bind(station.as_str()).bind(epoch.0.cast_signed()).bind(seq.0.cast_signed());
+    MARK_WITHDRAWN.run(tx, query).await.map(drop)
+}
+
+/// The first release of a parcel that stands.
+pub async fn next_release(tx: &mut Tx, parcel: ParcelId) -> Result<Option<(Place, Release)>, StoreError> {
+    let of = NEXT_RELEASE;
+    let Some(row) = of.find(tx.conn(), of.query().bind(parcel.0.cast_signed())).await? else { return Ok(None) };
+    let station = station_id(of, &row, 0)?;
+    let number = |place| Ok::<_, StoreError>(of.get::<i64>(&row, place)?.cast_unsigned());
+    let place = (station.clone(), StationEpoch(number(1)?), ScanSeq(number(2)?));
+    Ok(Some((place, Release { station, at: Timestamp(of.get(&row, 3)?) })))
+}
+
+/// Withdrawals of these stations whose release did not come yet.
+pub async fn waiting_withdrawals(tx: &mut Tx, stations: &[StationId]) -> Result<BTreeSet<Waiting>, StoreError> {
+    let rows = WAITING.fetch(tx.conn(), stations, |query, station| query.bind(station.as_str().to_owned())).await?;
+    let waiting = |row: &AnyRow| {
+        let of = WAITING.statement;
+        let number = |place| Ok::<_, StoreError>(of.get::<i64>(row, place)?.cast_unsigned());
+        let place = (station_id(of, row, 0)?, StationEpoch(number(1)?), ScanSeq(number(2)?));
+        Ok((place, BootId(number(3)?)))
+    };
+    rows.iter().map(waiting).collect()
+}
+
+/// Keeps withdrawals until their release comes.
+pub async fn add_withdrawals(tx: &mut Tx, waiting: &[Waiting], now: Timestamp) -> Result<(), StoreError> {
+    ADD_WITHDRAWALS
+        .write(tx, waiting, |query, ((station, epoch, seq), boot)| {
+            query
+                .bind(station.as_str().to_owned())
+                .bind(epoch.0.cast_signed())
+                .bind(seq.0.cast_signed())
+                .bind(boot.0.cast_signed())
+                .bind(now.0)
+        })
+        .await
+        .map(drop)
+}
+
+/// Conflicts about a parcel that are not resolved, the oldest first.
+pub async fn open_conflicts(tx: &mut Tx, parcel: ParcelId) -> Result<Vec<Conflict>, StoreError> {
+    let query = OPEN_CONFLICTS_OF.query().bind(parcel.0.cast_signed());
+    OPEN_CONFLICTS_OF.all(tx.conn(), query).await?.iter().map(|row| conflict_row(OPEN_CONFLICTS_OF, row)).collect()
+}
+
+/// A conflict turned out to be none.
+pub async fn resolve_conflict(tx: &mut Tx, id: i64, now: Timestamp) -> Result<(), StoreError> {
+    RESOLVE_CONFLICT.run(tx, RESOLVE_CONFLICT.query().bind(id).bind(now.0)).await.map(drop)
+}
+
+/// A conflict turned out to be another one.
+pub async fn change_conflict(
+    tx: &mut Tx,
+    id: i64,
+    kind: ConflictKind,
+    other: Option<&Release>,
+) -> Result<(), StoreError> {
+    let query = CHANGE_CONFLICT.query().bind(id).bind(kind.word());
+    let query = query.bind(other.map(|other| other.station.as_str().to_owned())).bind(other.map(|other| other.at.0));
+    CHANGE_CONFLICT.run(tx, query).await.map(drop)
 }
 
 /// Moves positions.
@@ -172,11 +280,21 @@ pub async fn add_gap(
     Ok(())
 }
 
+/// Where a record is: whose, in which life of the journal, under which number.
+pub type Place = (StationId, StationEpoch, ScanSeq);
+
+/// A withdrawal: where its release was written first, and by which daemon.
+pub type Waiting = (Place, BootId);
+
 /// A record to keep: how it is listed, and what is kept besides.
 #[derive(Debug)]
 pub struct NewRecord {
     /// As it is listed.
     pub row: ScanRow,
+    /// Where it was first.
+    pub origin: Place,
+    /// Whether it came in its journal's chain.
+    pub chained: bool,
     /// Its place, chain and bytes.
     pub entry: Entry,
 }
@@ -184,7 +302,7 @@ pub struct NewRecord {
 /// Keeps records.
 pub async fn add_records(tx: &mut Tx, records: &[NewRecord]) -> Result<(), StoreError> {
     ADD_RECORDS
-        .write(tx, records, |query, NewRecord { row, entry }| {
+        .write(tx, records, |query, NewRecord { row, entry, chained, .. }| {
             query
                 .bind(row.id)
                 .bind(row.station.as_str().to_owned())
@@ -204,7 +322,8 @@ pub async fn add_records(tx: &mut Tx, records: &[NewRecord]) -> Result<(), Store
                 .bind(i64::from(row.repeat))
                 .bind(row.refused.clone())
                 .bind(row.age_ms.map(u64::cast_signed))
-                .bind(entry.link.0.to_vec())
+                .bind(i64::from(row.withdrawn))
+                .bind(chained.then(|| entry.link.0.to_vec()))
                 .bind(entry.body.clone())
         })
         .await?;
@@ -317,6 +436,12 @@ pub async fn conflicts(db: &AnyPool, before: i64, limit: i64) -> Result<Vec<Conf
     CONFLICTS.all(db, query).await?.iter().map(|row| conflict_row(CONFLICTS, row)).collect()
 }
 
+/// Up to `limit` conflicts that are not resolved, the newest first.
+pub async fn newest_open_conflicts(db: &AnyPool, limit: i64) -> Result<Vec<Conflict>, StoreError> {
+    let rows = OPEN_CONFLICTS.all(db, OPEN_CONFLICTS.query().bind(limit)).await?;
+    rows.iter().map(|row| conflict_row(OPEN_CONFLICTS, row)).collect()
+}
+
 /// Up to `limit` conflicts of `parcel` below `before`, the newest first.
 pub async fn conflicts_of_parcel(
     db: &AnyPool,
@@ -362,6 +487,7 @@ fn scan_row(statement: Statement, row: &AnyRow) -> Result<ScanRow, StoreError> {
         repeat: statement.get::<i64>(row, 15)? != 0,
         refused: statement.get(row, 16)?,
         age_ms: number(17)?,
+        withdrawn: statement.get::<i64>(row, 18)? != 0,
     })
 }
 
@@ -388,6 +514,7 @@ fn conflict_row(statement: Statement, row: &AnyRow) -> Result<Conflict, StoreErr
         reasons: reasons.split(',').filter(|reason| !reason.is_empty()).map(str::to_owned).collect(),
         fact_at: number(12)?.map(Timestamp),
         age_ms: number(13)?.map(i64::cast_unsigned),
+        resolved_at: number(14)?.map(Timestamp),
     })
 }
 

@@ -17,7 +17,7 @@ use packline_protocol::facts::{CodeClass, FactsDigest, OrderStatus, RefundState}
 use packline_protocol::id::{
     BootId, Epoch, ParcelId, Revision, RuleId, ScanSeq, ScannerId, Seq, SiteId, StationEpoch, StationId,
 };
-use packline_protocol::record::{ChainLink, Event, Judged, Note, ScanRecord};
+use packline_protocol::record::{ChainLink, Event, Judged, Note, ScanRecord, Withdrawal};
 use packline_protocol::time::{Moment, Timestamp};
 use packline_protocol::uplink::{Batch, Hello, Hint, ReplicaState};
 use packline_protocol::verdict::{Outcome, Reason, ReasonCode, Verdict};
@@ -83,6 +83,25 @@ impl Station {
 
     fn note(&mut self, why: &str) {
         self.write(0, Event::Noted(Note::Begun { salvaged: 0, why: why.to_owned() }));
+    }
+
+    fn withdraw(&mut self, of: u64) {
+        self.write(0, Event::Noted(Note::Withdrawn { of: ScanSeq(of), why: Withdrawal::JudgedAgain }));
+    }
+
+    /// The journal of the next life, with records `first` and on of this one.
+    fn renewed(&self, epoch: u64, first: usize) -> Station {
+        let mut next = Station { epoch: StationEpoch(epoch), ..Station::new(self.name) };
+        next.note("damaged");
+        for (seq, record) in (1..).zip(&self.records).skip(first - 1) {
+            let note = Note::Salvaged { epoch: self.epoch, seq: ScanSeq(seq), record: record.clone() };
+            next.write(0, Event::Noted(note));
+        }
+        next
+    }
+
+    fn whole(&self) -> Arrived {
+        self.send(1, self.records.len())
     }
 
     /// Records `first` to `last` as a batch.
@@ -466,5 +485,191 @@ async fn a_stop_is_told_to_people_and_programs_in_the_same_transaction_and_once(
         let first = effects::claim(&app.db, target, 10, app.clock.now()).await.unwrap();
         assert_eq!(first.len(), 1, "one after the other, since no order is known");
         assert_eq!(effects::actions::counts(&app.db).await.unwrap().waiting, 3, "each scan once");
+    }
+}
+
+/// Who let the parcel go, as stations are told.
+async fn released(app: &TestApp, parcel: ParcelId) -> Option<(StationId, i64)> {
+    let mut view = app.db.view("test").await.unwrap();
+    let told = orders::actions::parcels_for_sync(view.conn(), &site(), &[parcel]).await.unwrap();
+    told[0].released.clone().map(|release| (release.station, release.at.0 - START.0))
+}
+
+/// The conflicts of a parcel that stand, as kind and the two stations.
+async fn open_conflicts(app: &TestApp, parcel: ParcelId) -> Vec<String> {
+    let all = actions::conflicts(&app.db, Some(parcel), None, 50).await.unwrap();
+    let open = all.iter().filter(|conflict| conflict.resolved_at.is_none());
+    let say = |conflict: &super::model::Conflict| {
+        let other = conflict.other_station.as_ref().map(|other| format!(" {other}")).unwrap_or_default();
+        format!("{} {}{other}", conflict.kind.word(), conflict.station)
+    };
+    open.map(say).collect()
+}
+
+#[tokio::test]
+async fn a_release_carried_over_from_a_damaged_journal_counts_once_and_a_second_station_is_a_conflict() {
+    for engine in ENGINES {
+        let app = TestApp::on(engine).await;
+        let id = parcel(&app, "A1").await;
+        let mut one = Station::new("pack-1");
+        one.judge(10, Outcome::Ask, None);
+        one.judge(20, Outcome::Release, Some(id));
+        take(&app, &[one.send(1, 1)]).await;
+        // The second record never arrived; the journal was damaged, and both were saved.
+        let next = one.renewed(4, 1);
+        let taken = take(&app, &[next.whole()]).await;
+        assert_eq!((ack(&taken).upto, taken.conflicts.len()), (ScanSeq(3), 0), "{engine}");
+        assert_eq!(released(&app, id).await, Some((one.id(), 20)), "{engine}");
+        let of_parcel = actions::recent(&app.db, &Of::Parcel(id), None, 50).await.unwrap();
+        let places: Vec<_> = of_parcel.iter().map(|row| (row.station_epoch, row.seq, row.code.as_str())).collect();
+        assert_eq!(places, [(one.epoch, ScanSeq(2), "SF1")], "{engine}: under the place that it had first");
+        let judged = all(&app).await.iter().filter(|row| row.kind == ScanKind::Judged).count();
+        assert_eq!(judged, 2, "{engine}: what the hub had is not there twice");
+        // A second damage, and the old journal's own batch after all: nothing is new.
+        let again = next.renewed(5, 9);
+        let carried = Station { records: next.records.clone(), ..again };
+        take(&app, &[carried.whole(), one.send(1, 2), one.send(2, 2)]).await;
+        let judged = all(&app).await.iter().filter(|row| row.kind == ScanKind::Judged).count();
+        assert_eq!(judged, 2, "{engine}");
+        let mut two = Station::new("pack-2");
+        two.judge(30, Outcome::Release, Some(id));
+        take(&app, &[two.whole()]).await;
+        assert_eq!(open_conflicts(&app, id).await, ["two_stations pack-2 pack-1"], "{engine}");
+    }
+}
+
+#[tokio::test]
+async fn another_record_under_a_number_that_the_hub_has_is_taken_beside_it() {
+    for engine in ENGINES {
+        let app = TestApp::on(engine).await;
+        let (id, other) = (parcel(&app, "A1").await, parcel(&app, "A2").await);
+        let (mut ours, mut copy) = (Station::new("pack-1"), Station::new("pack-1"));
+        ours.judge(10, Outcome::Release, Some(id));
+        copy.judge(20, Outcome::Release, Some(other));
+        take(&app, &[ours.whole()]).await;
+        take(&app, &[copy.renewed(4, 1).whole()]).await;
+        assert_eq!(released(&app, id).await, Some((ours.id(), 10)), "{engine}");
+        assert_eq!(released(&app, other).await, Some((ours.id(), 20)), "{engine}");
+        let rows = actions::recent(&app.db, &Of::Parcel(other), None, 50).await.unwrap();
+        assert_eq!((rows[0].station_epoch, rows[0].seq), (StationEpoch(4), ScanSeq(2)), "{engine}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_carried_over_and_cannot_be_is_listed_as_unfit() {
+    for engine in ENGINES {
+        let app = TestApp::on(engine).await;
+        let mut station = Station::new("pack-1");
+        let good = ScanRecord::decode(&{
+            let mut other = Station::new("pack-1");
+            other.judge(5, Outcome::Ask, None);
+            other.records[0].clone()
+        });
+        let good = good.unwrap().encode();
+        for (epoch, seq, record) in [
+            (station.epoch.0, 1, good.clone()),
+            (4, 0, good.clone()),
+            (4, u64::MAX, good.clone()),
+            (4, 2, good.clone()),
+            (4, 1, b"garbage".to_vec()),
+        ] {
+            let note = Note::Salvaged { epoch: StationEpoch(epoch), seq: ScanSeq(seq), record };
+            station.write(0, Event::Noted(note));
+        }
+        let taken = take(&app, &[station.whole()]).await;
+        assert_eq!((ack(&taken).upto, taken.records.len()), (ScanSeq(5), 5), "{engine}");
+        assert!(all(&app).await.iter().all(|row| row.kind == ScanKind::Unfit && row.refused.is_some()), "{engine}");
+    }
+}
+
+#[tokio::test]
+async fn a_withdrawn_release_never_was_one_together_or_apart() {
+    for engine in ENGINES {
+        for apart in [false, true] {
+            let app = TestApp::on(engine).await;
+            let id = parcel(&app, "A1").await;
+            tell(&app, refund("A1", 5)).await;
+            let mut one = Station::new("pack-1");
+            one.judge(10, Outcome::Release, Some(id));
+            one.judge(20, Outcome::Stop, Some(id));
+            one.withdraw(1);
+            if apart {
+                let first = take(&app, &[one.send(1, 2)]).await;
+                assert_eq!(first.conflicts.len(), 1, "{engine}: until it is withdrawn it is believed");
+                let second = take(&app, &[one.send(3, 3)]).await;
+                let keys: Vec<_> = second.withdrawn.iter().map(|row| (row.seq, row.withdrawn)).collect();
+                assert_eq!(keys, [(ScanSeq(1), true)], "{engine}: the live list hears of it");
+            } else {
+                assert_eq!(take(&app, &[one.whole()]).await.conflicts, [], "{engine}");
+            }
+            take(&app, &[one.whole()]).await;
+            assert_eq!(released(&app, id).await, None, "{engine} apart {apart}");
+            assert_eq!(open_conflicts(&app, id).await, [""; 0], "{engine} apart {apart}");
+            let rows = actions::recent(&app.db, &Of::Parcel(id), None, 50).await.unwrap();
+            let shown: Vec<_> = rows.iter().map(|row| (row.seq.0, row.withdrawn)).collect();
+            assert_eq!(shown, [(2, false), (1, true)], "{engine} apart {apart}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_release_that_stands_takes_the_place_of_one_that_was_withdrawn() {
+    for engine in ENGINES {
+        let app = TestApp::on(engine).await;
+        let id = parcel(&app, "A1").await;
+        let [mut one, mut two, mut three] = ["pack-1", "pack-2", "pack-3"].map(Station::new);
+        one.judge(10, Outcome::Release, Some(id));
+        one.withdraw(1);
+        two.judge(20, Outcome::Release, Some(id));
+        three.judge(30, Outcome::Release, Some(id));
+        take(&app, &[one.send(1, 1), two.whole(), three.whole()]).await;
+        let mut found = open_conflicts(&app, id).await;
+        found.sort();
+        assert_eq!(found, ["two_stations pack-2 pack-1", "two_stations pack-3 pack-1"], "{engine}");
+        take(&app, &[one.send(2, 2)]).await;
+        assert_eq!(released(&app, id).await, Some((two.id(), 20)), "{engine}");
+        assert_eq!(open_conflicts(&app, id).await, ["two_stations pack-3 pack-2"], "{engine}: as if it never was");
+    }
+}
+
+#[tokio::test]
+async fn a_withdrawal_that_comes_first_waits_for_its_release_and_means_no_other_daemons() {
+    for engine in ENGINES {
+        let app = TestApp::on(engine).await;
+        let (id, other) = (parcel(&app, "A1").await, parcel(&app, "A2").await);
+        let mut old = Station::new("pack-1");
+        old.judge(10, Outcome::Release, Some(id));
+        old.withdraw(1);
+        // A bad sector cost the release in the saved journal; the old one's own batch comes late.
+        let next = old.renewed(4, 2);
+        take(&app, &[next.whole()]).await;
+        take(&app, &[old.whole()]).await;
+        assert_eq!(released(&app, id).await, None, "{engine}");
+        let mut foreign = Station::new("pack-2");
+        foreign.judge(10, Outcome::Release, Some(other));
+        foreign.withdraw(1);
+        let mut record = ScanRecord::decode(&foreign.records[1]).unwrap();
+        record.boot = BootId(99);
+        foreign.records[1] = record.encode();
+        take(&app, &[foreign.whole()]).await;
+        assert_eq!(released(&app, other).await, Some((foreign.id(), 10)), "{engine}: of another daemon's journal");
+    }
+}
+
+#[tokio::test]
+async fn a_second_look_lets_go_what_the_first_one_did_not() {
+    for engine in ENGINES {
+        let app = TestApp::on(engine).await;
+        let id = parcel(&app, "A1").await;
+        let mut one = Station::new("pack-1");
+        one.judge(10, Outcome::Release, Some(id));
+        one.withdraw(1);
+        one.judge(20, Outcome::Release, Some(id));
+        let mut again = ScanRecord::decode(&one.records[2]).unwrap();
+        let Event::Judged(judged) = &mut again.event else { panic!() };
+        judged.verdict.repeat = true;
+        one.records[2] = again.encode();
+        assert_eq!(take(&app, &[one.whole()]).await.conflicts, [], "{engine}");
+        assert_eq!(released(&app, id).await, Some((one.id(), 20)), "{engine}: that one was green");
     }
 }

@@ -79,7 +79,7 @@ async fn one_by_one(app: &App, post: &Post, group: Vec<Arrived>) {
 
 /// Acknowledges, and shows what is new.
 async fn tell(app: &App, post: &Post, taken: Taken) {
-    let Taken { acks, records, conflicts } = taken;
+    let Taken { acks, records, withdrawn, conflicts } = taken;
     for (site, station, ack) in acks {
         for refusal in &ack.refused {
             if refusal.why.starts_with(REFUSED_FORK) {
@@ -105,6 +105,6 @@ async fn tell(app: &App, post: &Post, taken: Taken) {
         app.show("conflict", serde_json::json!(conflict));
     }
     if app.is_watched() {
-        records.iter().for_each(|record| app.show("scan", pages::live(record)));
+        records.iter().chain(&withdrawn).for_each(|record| app.show("scan", pages::live(record)));
     }
 }

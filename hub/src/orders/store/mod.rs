@@ -10,7 +10,7 @@ mod views;
 pub(super) use load::{by_ids, by_keys};
 pub(super) use query::{
     NewEvent, ReleasedRow, aged_out, code_hits, events_of, find_id, insert_events, orders_of_parcels, parcels_of_site,
-    release, released, take_off,
+    release, released, take_back_release, take_off,
 };
 pub(crate) use save::tail;
 pub(super) use save::{Pair, TAIL_CHARS, save};

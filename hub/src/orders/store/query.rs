@@ -20,6 +20,9 @@ use sqlx::{AnyConnection, AnyPool};
 statements! {
     /// An order's number by platform and order number.
     FIND_ID = "SELECT id FROM orders WHERE platform = $1 AND origin_no = $2";
+    /// No parcel of an order is released by this any more.
+    TAKE_BACK_RELEASE = "UPDATE parcel SET released_station = NULL, released_at = NULL \
+        WHERE order_id = $1 AND released_station = $2 AND released_at = $3";
     /// The newest events of an order, before one of them.
     EVENTS_OF = "SELECT id, order_id, happened_at, kind, actor, source, version, detail FROM order_event \
         WHERE order_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
@@ -284,6 +287,16 @@ pub(in crate::orders) async fn released(
         found.push(ReleasedRow { parcel, order, site, release });
     }
     Ok(found)
+}
+
+/// No parcel of the order is released by this any more; says how many were.
+pub(in crate::orders) async fn take_back_release(
+    tx: &mut Tx,
+    order: OrderId,
+    release: &Release,
+) -> Result<u64, StoreError> {
+    let query = TAKE_BACK_RELEASE.query().bind(signed(order.0)).bind(release.station.as_str()).bind(release.at.0);
+    TAKE_BACK_RELEASE.run(tx, query).await
 }
 
 /// Notes releases of parcels that were not released yet. Each parcel stands in the list once.
