@@ -35,6 +35,7 @@ CREATE TABLE import_job (
 );
 
 CREATE INDEX import_job_by_time ON import_job (created_at, id);
+CREATE INDEX import_job_by_content ON import_job (content_hash);
 CREATE INDEX import_job_by_status ON import_job (status, id);
 
 CREATE TABLE import_error (

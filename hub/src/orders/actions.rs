@@ -44,16 +44,28 @@ const NAMED_MAX: usize = 20;
 /// Takes messages into the order master, and says what became of each, in their order. Every one is durable when this
 /// comes back. The messages must be without [`OrderInput::faults`].
 ///
-/// `source` says where they came from, for example `import:17`.
+/// `source` says where they came from, for example `import:17`. A message without a version tells how things stand now.
 pub async fn receive(
     app: &App,
     inputs: &[OrderInput],
     actor: &Actor,
     source: &str,
 ) -> Result<Vec<Outcome>, OrderError> {
+    receive_of(app, inputs, actor, source, app.clock.now()).await
+}
+
+/// As [`receive`], for messages that may be read again later, such as those of a file: those without a version tell how
+/// things stood at `undated`. It must be the same at every reading, or old facts would come back as the newest.
+pub async fn receive_of(
+    app: &App,
+    inputs: &[OrderInput],
+    actor: &Actor,
+    source: &str,
+    undated: Timestamp,
+) -> Result<Vec<Outcome>, OrderError> {
     let mut outcomes = Vec::with_capacity(inputs.len());
     for batch in inputs.chunks(BATCH) {
-        outcomes.extend(receive_batch(app, batch, actor, source).await?);
+        outcomes.extend(receive_batch(app, batch, actor, source, undated).await?);
     }
     measure(app, &outcomes);
     Ok(outcomes)
@@ -64,11 +76,12 @@ async fn receive_batch(
     inputs: &[OrderInput],
     actor: &Actor,
     source: &str,
+    undated: Timestamp,
 ) -> Result<Vec<Outcome>, OrderError> {
     let marks: Vec<Option<AddressMark>> = inputs.iter().map(|input| mark(app, input)).collect();
     let mut retry = Retry::default();
     loop {
-        let batch = Batch { app, inputs, marks: &marks, actor, source };
+        let batch = Batch { app, inputs, marks: &marks, actor, source, undated };
         match batch.take().await {
             Err(error) if retry.again(&error).await => {}
             Err(error) => return Err(error.into()),
@@ -89,6 +102,7 @@ struct Batch<'a> {
     marks: &'a [Option<AddressMark>],
     actor: &'a Actor,
     source: &'a str,
+    undated: Timestamp,
 }
 
 impl Batch<'_> {
@@ -108,10 +122,11 @@ impl Batch<'_> {
         for ((input, mark), event_id) in self.inputs.iter().zip(self.marks).zip(event_ids) {
             let known = before.get(&owned(key(input)));
             let current = after.get(&key(input)).or(known);
-            let context = Context { now, default_site: &self.app.config.default_site, address: *mark };
+            let default_site = &self.app.config.default_site;
+            let context = Context { now, undated: self.undated, default_site, address: *mark };
             let Decision { order, effect, is_news, event, refused } =
                 decide::receive(current, input, &context, &mut fresh);
-            told.extend(contact_of(input, order.id, is_news, now));
+            told.extend(contact_of(input, order.id, is_news, self.undated));
             outcomes.push(Outcome { order: order.id, effect, refused });
             events.extend(event.map(|(kind, detail)| self.event(event_id, &order, input, kind, &detail, now)));
             if is_news {
@@ -206,10 +221,10 @@ async fn mark_dirty(tx: &mut Tx, orders: &[store::Pair<'_>]) -> Result<(), Store
 }
 
 /// What a message tells of who gets the order. The same again from a source that gives no version is no news.
-fn contact_of(input: &OrderInput, order: OrderId, is_news: bool, now: Timestamp) -> Option<Told<'_>> {
+fn contact_of(input: &OrderInput, order: OrderId, is_news: bool, undated: Timestamp) -> Option<Told<'_>> {
     let AddressText { name, phone, address } = input.address.as_ref()?;
     let is_repeat = input.version.is_none() && !is_news && address.is_some();
-    let at = input.version.unwrap_or(now);
+    let at = input.version.unwrap_or(undated);
     (!is_repeat).then(|| Told { order, at, name, phone, address: address.as_deref().unwrap_or_default() })
 }
 

@@ -17,6 +17,8 @@ use std::collections::BTreeMap;
 pub struct Context<'a> {
     /// The wall time.
     pub now: Timestamp,
+    /// The version of a message whose source gives none.
+    pub undated: Timestamp,
     /// The site of parcels whose source names none.
     pub default_site: &'a SiteId,
     /// The address that came with the message, if one did.
@@ -49,7 +51,7 @@ pub struct Decision {
 /// What a message does to an order, or to none yet.
 pub fn receive(before: Option<&Order>, input: &OrderInput, context: &Context<'_>, fresh: &mut Fresh) -> Decision {
     let mut order = before.cloned().unwrap_or_else(|| blank(input, context, fresh));
-    let at = input.version.unwrap_or(context.now);
+    let at = input.version.unwrap_or(context.undated);
     let was_newest = before.map(Order::changed_at);
     let claimed = Message { input, at, dated: input.version.is_some() }.apply(&mut order, context, fresh);
     settle(&mut order, &settle::At { now: context.now, default_site: context.default_site });

@@ -19,8 +19,8 @@ pub struct OrderInput {
     pub platform: String,
     /// The order number as the platform gave it; 1 to 64 characters.
     pub origin_no: String,
-    /// When the source last changed what this message tells. Without it, the time of receipt counts, and the same
-    /// content again is no news.
+    /// When the source last changed what this message tells. Without it, the time counts at which the message, or the
+    /// file that it is from, first came, and the same content again is no news.
     pub version: Option<Timestamp>,
     /// The shop.
     pub shop: Option<String>,

@@ -27,6 +27,8 @@ statements! {
     LIST_JOBS: Walk = concat!("SELECT ", job_columns!(), " FROM import_job WHERE id < $1 ORDER BY id DESC LIMIT $2");
     /// Imports that are not over.
     OPEN_JOBS = concat!("SELECT ", job_columns!(), " FROM import_job WHERE status IN ('queued', 'running') ORDER BY id");
+    /// When the same content was first brought with the same options: with others it may say something else.
+    FIRST_BROUGHT = "SELECT MIN(created_at) FROM import_job WHERE content_hash = $1 AND options = $2";
     /// Reading begins, or begins again.
     BEGIN_JOB = "UPDATE import_job SET status = 'running', started_at = $2, touched_at = $2, bytes_read = 0, \
         rows_read = 0, orders_read = 0, orders_created = 0, orders_changed = 0, orders_unchanged = 0, \
@@ -87,6 +89,14 @@ pub(super) async fn list(pool: &AnyPool, before: i64, limit: i64) -> Result<Vec<
 pub(super) async fn open(pool: &AnyPool) -> Result<Vec<Job>, StoreError> {
     let rows = OPEN_JOBS.all(pool, OPEN_JOBS.query()).await?;
     rows.iter().map(job).collect()
+}
+
+/// When the content of this import was first brought with these options: by this import, or by one before it.
+pub(super) async fn first_brought(pool: &AnyPool, job: &Job) -> Result<Timestamp, StoreError> {
+    let query = FIRST_BROUGHT.query().bind(job.content_hash.as_str()).bind(json(&job.options));
+    let row = FIRST_BROUGHT.find(pool, query).await?;
+    let first: Option<i64> = row.map(|row| FIRST_BROUGHT.get(&row, 0)).transpose()?.flatten();
+    Ok(first.map_or(job.created_at, |first| job.created_at.min(Timestamp(first))))
 }
 
 pub(super) async fn begin(tx: &mut Tx, id: i64, now: Timestamp) -> Result<(), StoreError> {

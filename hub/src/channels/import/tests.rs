@@ -1,6 +1,7 @@
 //! Files as people have them: read to orders, and taken into the store.
 
 use super::actions;
+use super::actions::run::run;
 use super::actions::upload::{Upload, path_of};
 use super::jobs;
 use super::model::{Format, Job, JobStatus, Options, Problem};
@@ -13,8 +14,11 @@ use crate::orders::model::Order;
 use crate::store::testing::{ENGINES, START, TestApp};
 use encoding_rs::GB18030;
 use packline_protocol::facts::{GiftStatus, OrderStatus, RefundState};
+use packline_protocol::id::SiteId;
 use proptest::prelude::*;
+use std::fs::File;
 use std::io::{Seek as _, SeekFrom, Write as _};
+use tokio::sync::Notify;
 
 /// What a file reads as.
 #[derive(Debug, Default)]
@@ -312,6 +316,66 @@ async fn a_file_is_taken_in_and_the_same_file_again_changes_nothing() {
         let second = bring(&app, "orders.csv", file.as_bytes(), pos()).await.progress;
         assert_eq!((second.created, second.changed, second.unchanged), (0, 0, 700));
         assert_eq!(stored(&app, "N007").await, order, "{engine}");
+    }
+}
+
+/// A message with a time of change: one of the two pieces of `order_no` was paid back.
+async fn refund_one(app: &TestApp, order_no: &str) {
+    let at = app.clock.now().0 / 1000;
+    let json = format!(
+        r#"{{"order_no":"{order_no}","updated_at":{at},"lines":[{{"sku":"TEA-01","quantity":2,"refunded":1}}]}}"#
+    );
+    let job = bring(app, "refund.json", json.as_bytes(), pos()).await;
+    assert_eq!((job.failure, job.progress.changed), (None, 1));
+}
+
+#[tokio::test]
+async fn an_old_file_without_times_undoes_nothing_that_was_learned_since() {
+    for engine in ENGINES {
+        let app = TestApp::on(engine).await;
+        let file = b"order_no,sku,quantity\nA1,TEA-01,2\n";
+        bring(&app, "a.csv", file, pos()).await;
+        app.clock.advance_ms(60_000);
+        refund_one(&app, "A1").await;
+        let order = stored(&app, "A1").await;
+        app.clock.advance_ms(60_000);
+        let again = bring(&app, "b.csv", file, pos()).await.progress;
+        assert_eq!((again.changed, again.unchanged), (0, 1), "{engine}");
+        assert_eq!(stored(&app, "A1").await, order, "{engine}");
+        // Another content, or the same read in another way, is a new word.
+        let other = bring(&app, "c.csv", b"order_no,sku,quantity\nA1,TEA-01,3\n", pos()).await.progress;
+        assert_eq!((other.changed, stored(&app, "A1").await.lines[0].quantity), (1, 3), "{engine}");
+        app.clock.advance_ms(60_000);
+        let east = Options { site: Some(SiteId::parse("east").unwrap()), ..pos() };
+        assert_eq!(bring(&app, "a.csv", file, east).await.progress.changed, 1, "{engine}");
+    }
+}
+
+#[tokio::test]
+async fn an_import_that_goes_on_after_a_kill_undoes_nothing_that_was_learned_since() {
+    for engine in ENGINES {
+        let app = TestApp::on(engine).await;
+        let rows: String = (0..700).map(|n| format!("N{n:03},TEA-01,2\n")).collect();
+        let mut upload = Upload::begin(&app).unwrap();
+        upload.push(format!("order_no,sku,quantity\n{rows}").as_bytes()).unwrap();
+        let actor = Actor::User("anna".into());
+        let mut job = upload.finish(&app, "a.csv", pos(), &actor).await.unwrap();
+        let (file, taken) = (File::open(path_of(&app.config.data, job.id)).unwrap(), Notify::new());
+        tokio::select! {
+            biased;
+            () = taken.notified() => {}
+            ended = run(&app, &mut job, file, &actor, |_| taken.notify_one()) => panic!("{ended:?} before the kill"),
+        }
+        std::fs::rename(path_of(&app.config.data, job.id), app.config.data.join("away")).unwrap();
+        app.clock.advance_ms(60_000);
+        refund_one(&app, "N000").await;
+        let order = stored(&app, "N000").await;
+        std::fs::rename(app.config.data.join("away"), path_of(&app.config.data, job.id)).unwrap();
+        app.clock.advance_ms(60_000);
+        jobs::read_waiting(&app).await.unwrap();
+        let job = actions::get(&app, job.id).await.unwrap().unwrap();
+        assert_eq!((job.status, job.progress.orders, job.progress.changed), (JobStatus::Done, 700, 0), "{engine}");
+        assert_eq!(stored(&app, "N000").await, order, "{engine}");
     }
 }
 

@@ -145,7 +145,7 @@ fn end(messages: &[Told]) -> Option<(Order, Vec<AddressState>)> {
     let mut fresh = Fresh { orders: many(), parcels: many() };
     let mut order: Option<Order> = None;
     for (input, address) in messages {
-        let context = Context { now: START, default_site: &site("main"), address: *address };
+        let context = Context { now: START, undated: START, default_site: &site("main"), address: *address };
         order = Some(decide::receive(order.as_ref(), input, &context, &mut fresh).order);
     }
     order.map(comparable)

@@ -2,6 +2,9 @@
 //!
 //! A thread reads ahead a little, this task takes batches into the store. What was taken stays taken: an import that was
 //! cut off begins again from the front, and what it took before is then "unchanged".
+//!
+//! Orders without a time of change count as of the time when this content was first brought, at every reading: what was
+//! learned since then is newer, and no old file may undo it.
 
 use super::super::model::{ColumnsFound, Format, ImportError, Job, JobStatus, PROBLEMS_MAX, Problem};
 use super::super::read::{Orders, Piece};
@@ -15,6 +18,7 @@ use crate::notices::model::{NoticeKind, Occurrence};
 use crate::orders::actions as orders;
 use crate::orders::input::OrderInput;
 use crate::orders::model::{Effect, Outcome};
+use packline_protocol::time::Timestamp;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tracing::{info, warn};
@@ -61,6 +65,7 @@ pub async fn run(
     mut show: impl FnMut(&Job),
 ) -> Result<Ended, ImportError> {
     let now = app.clock.now();
+    let undated = store::first_brought(app.db.read(), job).await?;
     job.progress = super::super::model::Progress { bytes_total: job.progress.bytes_total, ..Default::default() };
     (job.status, job.started_at) = (JobStatus::Running, Some(now));
     let mut tx = app.db.begin("imports.begin").await?;
@@ -77,7 +82,7 @@ pub async fn run(
         let end = read();
         let _ = sender.blocking_send(Message::End(end));
     });
-    let mut taker = Taker { app, job, actor, written: clock::instant() };
+    let mut taker = Taker { app, job, actor, undated, written: clock::instant() };
     let ended = taker.take_all(&mut messages, &mut show).await;
     // A reader that is still at work ends when nobody listens.
     drop(messages);
@@ -120,6 +125,8 @@ struct Taker<'a> {
     app: &'a App,
     job: &'a mut Job,
     actor: &'a Actor,
+    /// The version of orders that have none.
+    undated: Timestamp,
     written: Instant,
 }
 
@@ -156,7 +163,7 @@ impl Taker<'_> {
 
     async fn take(&mut self, batch: ReadBatch) -> Result<(), ImportError> {
         let source = format!("import:{}", self.job.id);
-        let outcomes = orders::receive(self.app, &batch.orders, self.actor, &source).await?;
+        let outcomes = orders::receive_of(self.app, &batch.orders, self.actor, &source, self.undated).await?;
         let mut problems = batch.problems;
         for (order, outcome) in batch.orders.iter().zip(&outcomes) {
             problems.extend(notes(order, outcome));
