@@ -297,6 +297,14 @@ impl From<ContactError> for OrderError {
     }
 }
 
+impl OrderError {
+    /// What is wrong is one row that cannot be understood.
+    pub fn is_of_a_row(&self) -> bool {
+        let OrderError::Store(error) = self;
+        error.is_of_a_row()
+    }
+}
+
 impl From<OrderError> for Error {
     fn from(error: OrderError) -> Error {
         match error {

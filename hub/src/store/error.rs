@@ -60,6 +60,16 @@ impl StoreError {
         matches!(self, StoreError::Sql { cause: sqlx::Error::Database(error), .. } if error.is_unique_violation())
     }
 
+    /// What is wrong is one row that cannot be understood, so that others can still be read in the same transaction.
+    pub fn is_of_a_row(&self) -> bool {
+        use sqlx::Error::{ColumnDecode, Decode, TypeNotFound};
+        match self {
+            StoreError::Row { .. } => true,
+            StoreError::Sql { cause, .. } => matches!(cause, ColumnDecode { .. } | Decode(_) | TypeNotFound { .. }),
+            _ => false,
+        }
+    }
+
     /// The same transaction, tried again from its start, may succeed.
     pub fn is_worth_retrying(&self) -> bool {
         match self {

@@ -153,7 +153,7 @@ impl Desk {
                 }
             }
             // The leader decides whether to believe it; the head then tells the stations.
-            RangeAnswer::Ahead => drop(self.leader.try_send(Wish::NewLife)),
+            RangeAnswer::Ahead => drop(self.leader.try_send(Wish::NewLife { epoch, seq: from })),
             RangeAnswer::NoLog => {}
         }
         Ok(())

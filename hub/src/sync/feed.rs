@@ -6,11 +6,13 @@
 use super::fold::{self, Log, Place, Seen, is_behind};
 use super::{source, store};
 use crate::clock;
+use crate::error::chain;
 use crate::fleet;
+use crate::orders::model::OrderError;
 use crate::store::{Db, StoreError, changelog};
 use packline_protocol::change::RowId;
 use packline_protocol::downlink::{Delta, Fork, Head};
-use packline_protocol::id::{Epoch, SiteId};
+use packline_protocol::id::{Epoch, ParcelId, SiteId};
 use packline_protocol::proof::Proof;
 use packline_protocol::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -70,6 +72,8 @@ pub struct Step {
     pub deltas: Vec<Delta>,
     /// More marks wait: fold again at once.
     pub more: bool,
+    /// Parcels that cannot be read and that stations therefore do not know.
+    pub unreadable: usize,
 }
 
 impl Feed {
@@ -147,7 +151,8 @@ impl Feed {
             .map_err(|cause| FeedError::Source { site: self.site.clone(), cause })?;
         self.ok(store::clear_dirty(&mut tx, &self.site, last).await)?;
         let stored: BTreeMap<_, _> = dirty.into_iter().filter_map(|dirty| Some((dirty.row, dirty.stored?))).collect();
-        let folded = fold::fold(&self.log, &stored, wanted);
+        self.complain(&wanted.unreadable);
+        let folded = fold::fold(&self.log, &stored, wanted.bodies);
         for row in &folded.oversize {
             error!(site.id = %self.site, row = %row, "Row `{row}` is too long for any station and was left out");
         }
@@ -161,7 +166,16 @@ impl Feed {
         self.ok(tx.commit().await)?;
         self.log = folded.log;
         self.caught_up = !more;
-        Ok(Step { deltas: folded.deltas, more })
+        Ok(Step { deltas: folded.deltas, more, unreadable: wanted.unreadable.len() })
+    }
+
+    fn complain(&self, unreadable: &[(ParcelId, OrderError)]) {
+        for (parcel, why) in unreadable {
+            error!(
+                site.id = %self.site, parcel.id = %parcel, error = %chain(why),
+                "Parcel `{parcel}` cannot be read and was taken from the stations, which ask about it: mend its order"
+            );
+        }
     }
 
     /// Holds the lease for longer.

@@ -13,7 +13,7 @@ use packline_protocol::envelope::OpenError;
 use packline_protocol::id::{SiteId, StationId};
 use packline_protocol::time::Moment;
 use packline_protocol::topic::{PAYLOAD_MAX, Topic, UpStream};
-use packline_protocol::uplink::{Batch, Hello, Hint, Report, Uplink};
+use packline_protocol::uplink::{Batch, Hello, Hint, ReplicaState, Report, Uplink};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use tokio::sync::{Notify, mpsc};
@@ -143,7 +143,7 @@ impl Inbox {
     fn route(&self, led: &Site, site: SiteId, station: StationId, message: Uplink) -> Result<(), Trouble> {
         match message {
             Uplink::Hello(hello) => self.born(led, site, station, hello),
-            Uplink::Report(report) => self.reported(&site, &station, &report),
+            Uplink::Report(report) => self.reported(led, &site, &station, &report),
             Uplink::Goodbye(goodbye) => {
                 if let Some(state) = self.app.fleet.died(&station, goodbye.session) {
                     self.show(&site, &station, &state);
@@ -162,14 +162,21 @@ impl Inbox {
     fn born(&self, led: &Site, site: SiteId, station: StationId, hello: Hello) -> Result<(), Trouble> {
         let state = self.app.fleet.born(&station, &hello, self.app.clock.now());
         self.show(&site, &station, &state);
-        if self.app.fleet.is_ahead(&site, &hello.replica) {
-            // A full queue means that the leader has heard it already.
-            let _ = led.leader.try_send(Wish::NewLife);
-        }
+        self.compare(led, &site, &hello.replica);
         self.errand(&site, &station, Errand::Welcome(hello))
     }
 
-    fn reported(&self, site: &SiteId, station: &StationId, report: &Report) -> Result<(), Trouble> {
+    /// A replica ahead of the log means that the database is an older one; it may be put back while stations stay
+    /// connected, and the log may be read only after they greeted.
+    fn compare(&self, led: &Site, site: &SiteId, replica: &ReplicaState) {
+        if self.app.fleet.is_ahead(site, replica) {
+            // A full queue means that the leader has heard it already.
+            let _ = led.leader.try_send(Wish::NewLife { epoch: replica.epoch, seq: replica.seq });
+        }
+    }
+
+    fn reported(&self, led: &Site, site: &SiteId, station: &StationId, report: &Report) -> Result<(), Trouble> {
+        self.compare(led, site, &report.replica);
         match self.app.fleet.reported(station, site, report, self.app.clock.now()) {
             Some(state) => {
                 self.show(site, station, &state);

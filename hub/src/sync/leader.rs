@@ -4,12 +4,12 @@
 //! during the one before, so that batches grow by themselves and nothing waits for a timer.
 
 use super::feed::{Feed, FeedError};
-use super::fold::Seen;
+use super::fold::{Seen, Standing, standing};
 use super::guard::Guard;
 use super::post::Post;
 use crate::app::App;
 use crate::clock;
-use packline_protocol::id::SiteId;
+use packline_protocol::id::{Epoch, Seq, SiteId};
 use packline_protocol::time::Moment;
 use packline_protocol::topic::Topic;
 use std::sync::Arc;
@@ -32,8 +32,13 @@ const LIFE_REST_MS: u64 = 60_000;
 /// What others ask of a leader.
 #[derive(Debug)]
 pub enum Wish {
-    /// A station has seen changes that the log does not have.
-    NewLife,
+    /// A station has seen changes that the log may not have.
+    NewLife {
+        /// The life that it follows.
+        epoch: Epoch,
+        /// The newest change that it has seen.
+        seq: Seq,
+    },
     /// The rows do not match the proof.
     Verify,
     /// The connection to the broker is new: its retained head may be old or gone.
@@ -128,11 +133,13 @@ impl Leader {
     async fn fold(&mut self) -> Result<bool, FeedError> {
         let started = clock::instant();
         let step = self.feed.fold(self.app.clock.now()).await?;
+        let metrics = &self.app.metrics;
+        let help = "Parcels kept from stations because their rows cannot be read.";
+        metrics.counter("packline_rows_unreadable_total", help, &[]).add(step.unreadable as u64);
         if step.deltas.is_empty() {
             return Ok(step.more);
         }
         let changes: usize = step.deltas.iter().map(|delta| delta.changes.len()).sum();
-        let metrics = &self.app.metrics;
         metrics.histogram("packline_fold_seconds", "Folding changes, until durable.", &[]).observe(started.elapsed());
         metrics.counter("packline_changes_total", "Changes given a number.", &[]).add(changes as u64);
         let site = self.feed.site().clone();
@@ -173,9 +180,10 @@ impl Leader {
     async fn grant(&mut self, wish: Wish) -> Result<(), FeedError> {
         let (now, wall) = (clock::moment(), self.app.clock.now());
         match wish {
-            Wish::NewLife => {
+            Wish::NewLife { epoch, seq } => {
+                let ahead = standing(&self.feed.log().place, epoch, seq) == Standing::Ahead;
                 let rested = self.life_at.is_none_or(|at| now.since_ms(at) >= LIFE_REST_MS);
-                if rested {
+                if ahead && rested {
                     self.life_at = Some(now);
                     self.feed.begin_life("a station has seen changes that this database does not have", wall).await?;
                     self.head_at = Moment(0);

@@ -26,6 +26,8 @@ pub(super) struct Follower {
     site: SiteId,
     at: ReplicaState,
     head: Option<Head>,
+    /// How far the hub is known to have been, and in which life of the log.
+    told: (Epoch, Seq),
     fence: Fence,
     queue: Queue,
     range: Range,
@@ -63,6 +65,7 @@ impl Follower {
             site,
             at,
             head: None,
+            told: (at.epoch, at.seq),
             fence: Fence::default(),
             queue,
             range: Range::default(),
@@ -129,7 +132,12 @@ impl Follower {
     pub(super) fn head_came(&mut self, head: Head, step: &mut Step<'_>) {
         if self.fence.admit(&head, step.now) {
             // Before the hub has welcomed this connection a head proves nothing: the broker may have kept it for hours.
-            if self.open {
+            // Nor does one that fell behind what the hub had already: it has lost changes, and this replica has them.
+            let fell_back = head.epoch == self.told.0 && head.seq < self.told.1;
+            if !fell_back {
+                self.told = (head.epoch, head.seq);
+            }
+            if self.open && !fell_back {
                 step.out.push(Output::Heard { epoch: head.epoch, seq: head.seq, root: head.root });
             }
             self.head = Some(head);

@@ -184,3 +184,33 @@ async fn a_parcel_that_went_to_another_site_stays_known_as_one_until_it_is_long_
         assert_eq!(deltas.last().unwrap().changes[0].body, None, "{engine}: nobody looks for it any more");
     }
 }
+
+#[tokio::test]
+async fn a_parcel_that_cannot_be_read_is_taken_from_the_stations_and_all_others_go_on() {
+    for engine in ENGINES {
+        let app = TestApp::on(engine).await;
+        tell(&app, &(0..30).map(order_at_1).collect::<Vec<_>>()).await;
+        let mut feed = lead(&app, "one").await;
+        let mut replica = Replica::empty(&site());
+        fold_all(&app, &mut feed).await.iter().for_each(|delta| replica.apply(delta));
+        let before = replica.rows();
+        tell(&app, &(0..30).map(|number| refund(number, 50)).collect::<Vec<_>>()).await;
+        for spoil in [
+            "UPDATE orders SET status = 'burnt' WHERE origin_no = 'A7'",
+            "UPDATE parcel SET contents = '{' WHERE order_id = (SELECT id FROM orders WHERE origin_no = 'A20')",
+        ] {
+            let mut tx = app.db.begin("test").await.unwrap();
+            sqlx::query(spoil).execute(tx.conn()).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+        let step = feed.fold(app.clock.now()).await.unwrap();
+        assert_eq!((step.unreadable, step.more), (2, false), "{engine}");
+        let changes: Vec<_> = step.deltas.iter().flat_map(|delta| &delta.changes).collect();
+        let gone = changes.iter().filter(|change| change.body.is_none()).count();
+        assert_eq!((changes.len(), gone), (30, 2), "{engine}: the others get their refunds");
+        step.deltas.iter().for_each(|delta| replica.apply(delta));
+        assert_eq!(replica.rows(), before - 2);
+        tell(&app, &[refund(3, 60), order(40, 60)]).await;
+        assert_eq!(feed.fold(app.clock.now()).await.unwrap().unreadable, 0, "{engine}: it is told once");
+    }
+}

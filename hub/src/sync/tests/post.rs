@@ -7,12 +7,12 @@ use crate::sync::inbox::{Errand, Inbox, Site, Sites};
 use crate::sync::leader::Wish;
 use packline_protocol::downlink::Head;
 use packline_protocol::envelope::Message;
-use packline_protocol::id::{BootId, ScanSeq, StationEpoch, StationId};
+use packline_protocol::id::{BootId, Revision, ScanSeq, StationEpoch, StationId};
 use packline_protocol::proof::Root;
 use packline_protocol::record::ChainLink;
 use packline_protocol::time::{Moment, Timestamp};
 use packline_protocol::topic::{PAYLOAD_MAX, Topic, UpStream};
-use packline_protocol::uplink::{Batch, BucketsRequest, Goodbye, Hello, RangeRequest, ReplicaState};
+use packline_protocol::uplink::{Batch, BucketsRequest, Goodbye, Hello, RangeRequest, ReplicaState, Report};
 use tokio::sync::{Notify, mpsc};
 
 /// A hub that leads the site `main`, with one station enrolled.
@@ -88,6 +88,20 @@ fn hello(replica: ReplicaState) -> Hello {
     }
 }
 
+fn report(replica: ReplicaState) -> Report {
+    Report {
+        session: 5,
+        replica,
+        revision: Revision(1),
+        backlog: 0,
+        journal_percent: 0,
+        scanners: Vec::new(),
+        alarms: Vec::new(),
+        wall: START,
+        wall_trusted: true,
+    }
+}
+
 fn batch() -> Batch {
     let records = vec![b"x".to_vec()];
     Batch { station_epoch: StationEpoch(9), first: ScanSeq(1), before: ChainLink::START, records }
@@ -128,7 +142,12 @@ async fn a_replica_ahead_of_the_log_makes_the_leader_begin_a_new_life() {
     hall.say(UpStream::Requests, &hello(at(9)));
     assert!(hall.wishes.try_recv().is_err());
     hall.say(UpStream::Requests, &hello(at(10)));
-    assert!(matches!(hall.wishes.try_recv().unwrap(), Wish::NewLife));
+    let ahead = |wish| matches!(wish, Wish::NewLife { epoch: Epoch(7), seq: Seq(10) });
+    assert!(ahead(hall.wishes.try_recv().unwrap()));
+    hall.say(UpStream::Requests, &report(at(9)));
+    assert!(hall.wishes.try_recv().is_err());
+    hall.say(UpStream::Requests, &report(at(10)));
+    assert!(ahead(hall.wishes.try_recv().unwrap()), "the log fell back under a station that stayed connected");
 }
 
 #[tokio::test]

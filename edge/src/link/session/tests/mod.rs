@@ -103,6 +103,24 @@ fn a_retained_head_proves_nothing_until_the_hub_has_welcomed_the_station() {
 }
 
 #[test]
+fn a_head_behind_what_the_hub_had_proves_nothing_since_it_has_lost_changes() {
+    story(
+        standing_at(1, 100),
+        &[
+            ("up", "hello"),
+            ("welcome 0", "acked 0 0"),
+            ("head 1 80 1", ""),
+            ("head 1 99 2", ""),
+            ("head 1 100 3", "heard 1 100"),
+            ("delta 1 100..102", "apply 100..102"),
+            ("done 1 102", ""),
+            ("head 1 101 4", "heard 1 101"),
+            ("head 1 100 5", ""),
+        ],
+    );
+}
+
+#[test]
 fn an_empty_replica_asks_for_everything_and_takes_either_answer() {
     story(
         fresh(0),
