@@ -88,8 +88,9 @@ statements! {
     /// The newest of the oldest records that came before a time.
     OLD_RECORDS: Walk = "SELECT MAX(id) FROM \
         (SELECT id, received_at FROM scan_record ORDER BY id LIMIT $1) AS oldest WHERE received_at < $2";
-    /// Forgets records up to a number.
-    DROP_RECORDS = "DELETE FROM scan_record WHERE id <= $1";
+    /// Forgets records up to a number that came before a time: each hub takes numbers in blocks, so that a low number
+    /// may be a young record.
+    DROP_RECORDS = "DELETE FROM scan_record WHERE id <= $1 AND received_at < $2";
 }
 
 rows! {
@@ -458,7 +459,7 @@ pub async fn drop_old(tx: &mut Tx, before: Timestamp, limit: i64) -> Result<u64,
     let query = OLD_RECORDS.query().bind(limit).bind(before.0);
     let newest: Option<i64> = OLD_RECORDS.one(tx, query).await?;
     let Some(newest) = newest else { return Ok(0) };
-    DROP_RECORDS.run(tx, DROP_RECORDS.query().bind(newest)).await
+    DROP_RECORDS.run(tx, DROP_RECORDS.query().bind(newest).bind(before.0)).await
 }
 
 fn scan_row(statement: Statement, row: &AnyRow) -> Result<ScanRow, StoreError> {

@@ -395,6 +395,25 @@ async fn records_beyond_their_time_are_forgotten_and_still_not_taken_twice() {
     }
 }
 
+#[tokio::test]
+async fn a_young_record_with_a_low_number_outlives_old_ones_with_higher_numbers() {
+    for engine in ENGINES {
+        let app = TestApp::on(engine).await;
+        let mut station = Station::new("pack-1");
+        (0..5).for_each(|_| station.note("x"));
+        take(&app, &[station.send(1, 5)]).await;
+        app.clock.advance_ms(actions::RECORD_KEEP_MS + 1);
+        // As a hub leaves it that took its block of numbers early and used it late.
+        let late = "UPDATE scan_record SET received_at = $1 WHERE seq = 2";
+        let mut tx = app.db.begin("test").await.unwrap();
+        sqlx::query(late).bind(app.clock.now().0).execute(tx.conn()).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(actions::forget_old(&app.db, app.clock.now()).await.unwrap(), 4, "{engine}");
+        let left = actions::recent(&app.db, &Of::All, None, 10).await.unwrap();
+        assert_eq!(left.iter().map(|row| row.seq).collect::<Vec<_>>(), [ScanSeq(2)], "{engine}");
+    }
+}
+
 #[test]
 fn that_a_parcel_left_after_its_release_is_no_objection_to_it() {
     let verdict = |code: ReasonCode| Verdict {
