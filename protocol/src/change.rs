@@ -5,6 +5,8 @@
 
 mod codes;
 
+pub use codes::Keys;
+
 use crate::facts::Parcel;
 use crate::id::{ParcelId, Seq, SiteId};
 use crate::rules::{RuleSet, wire};

@@ -202,8 +202,8 @@ fn a_row_is_refused_when_it_is_not_what_its_number_says() {
     assert_eq!(Row::decode(row, &body).unwrap_err().to_string(), "row `1/1` holds parcel `4711`");
     let other = Row::Elsewhere(elsewhere()).encode();
     assert_eq!(Row::decode(row, &other).unwrap_err().to_string(), "row `1/1` holds parcel `4711`");
-    assert_eq!(Row::codes(row, &other).unwrap_err().to_string(), "row `1/1` holds parcel `4711`");
-    assert_eq!(Row::codes(RowId::parcel(ParcelId(4_711)), &other).unwrap(), elsewhere().codes);
+    assert_eq!(Row::keys(row, &other).unwrap_err().to_string(), "row `1/1` holds parcel `4711`");
+    assert_eq!(Row::keys(RowId::parcel(ParcelId(4_711)), &other).unwrap().codes, elsewhere().codes);
     assert_eq!(Row::decode(RowId::RULES, &other).unwrap(), Row::Foreign, "only parcels are elsewhere");
     let row = RowId::parcel(ParcelId(4_711));
     let long = [body.clone(), vec![0]].concat();

@@ -3,8 +3,8 @@
 
 use super::store::{self, CODES, ROWS, State, storage};
 use super::{Applied, ApplyError};
-use packline_protocol::change::{BODY_MAX, Change, Row, RowId};
-use packline_protocol::code::code_hash;
+use packline_protocol::change::{BODY_MAX, Change, Keys, Row, RowId};
+use packline_protocol::code::{Gtin, code_hash};
 use packline_protocol::downlink::{BucketRows, Delta};
 use packline_protocol::id::{Epoch, ParcelId, Seq};
 use packline_protocol::proof::{Proof, Root, bucket_of};
@@ -170,11 +170,18 @@ pub(super) fn check_body(change: &Change) -> Result<(), ApplyError> {
     Ok(())
 }
 
-/// The hashes of a row's codes. A parcel that does not decode has none: it is unknown, and asked about.
+/// The hash under which rows are that have this product inside. No code in canonical form has a small letter.
+pub(super) fn article_hash(article: &Gtin) -> u64 {
+    code_hash(&format!("article {article}"))
+}
+
+/// The hashes of a row's codes, and of the product numbers of what belongs inside. A parcel that does not decode has
+/// none: it is unknown, and asked about.
 pub(super) fn code_hashes(row: RowId, body: &[u8]) -> Vec<u64> {
-    match Row::codes(row, body) {
-        Ok(codes) => {
+    match Row::keys(row, body) {
+        Ok(Keys { codes, articles }) => {
             let mut hashes: Vec<u64> = codes.into_iter().map(code_hash).collect();
+            hashes.extend(articles.iter().map(article_hash));
             hashes.sort_unstable();
             hashes.dedup();
             hashes

@@ -225,11 +225,16 @@ impl Replica {
         Arc::clone(&self.inner.view.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// What the codes stand for, and the state that says so. Looks again when the file was replaced meanwhile.
+    /// What the codes stand for, and the state that says so.
     pub fn lookup(&self, keys: &[String]) -> Result<(Arc<View>, Lookup), ReplicaError> {
+        self.look(|view| view.lookup(keys))
+    }
+
+    /// What `look` finds, and the state that says so. Looks again when the file was replaced meanwhile.
+    pub fn look<T>(&self, look: impl Fn(&View) -> Result<T, ReplicaError>) -> Result<(Arc<View>, T), ReplicaError> {
         for _ in 0..3 {
             let view = self.view();
-            match view.lookup(keys) {
+            match look(&view) {
                 Err(ReplicaError::Closed) => std::thread::yield_now(),
                 found => return found.map(|found| (view, found)),
             }

@@ -20,7 +20,7 @@ const TMP: &str = "replica.redb.tmp";
 
 /// Row number to change number (8 bytes, little-endian) and body.
 pub(super) const ROWS: TableDefinition<u64, &[u8]> = TableDefinition::new("rows");
-/// Hash of a code, and a parcel that has it.
+/// Hash of a code or of a product number, and a parcel that has it or has it inside.
 pub(super) const CODES: TableDefinition<(u64, u64), ()> = TableDefinition::new("codes");
 pub(super) const BUCKETS: TableDefinition<u16, u128> = TableDefinition::new("buckets");
 pub(super) const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");

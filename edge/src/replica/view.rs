@@ -3,11 +3,12 @@
 //! A view keeps a read transaction open, so rows, position, rule set and settings always belong together, and a look-up
 //! costs two walks down a tree and nothing else.
 
+use super::apply::article_hash;
 use super::store::{self, CODES, ROWS, storage};
 use super::{Lookup, ReplicaError};
 use crate::disk::guarded;
 use packline_protocol::change::{Row, RowId, SiteSettings};
-use packline_protocol::code::code_hash;
+use packline_protocol::code::{Gtin, code_hash};
 use packline_protocol::facts::Parcel;
 use packline_protocol::id::{ParcelId, Revision, RuleId};
 use packline_protocol::rules::condition::Condition;
@@ -76,6 +77,17 @@ impl View {
             }
         }
         Ok(elsewhere)
+    }
+
+    /// Whether a parcel known here has this product inside. Once in a lifetime two numbers have the same hash, and then
+    /// one is asked about too often.
+    pub fn has_article(&self, article: &Gtin) -> Result<bool, ReplicaError> {
+        let hash = article_hash(article);
+        let found = guarded(|| {
+            let mut parcels = self.codes.lower_bound(Bound::Included((hash, 0)))?;
+            Ok(parcels.next()?.is_some_and(|(code, _)| code.value().0 == hash))
+        });
+        found.map_err(|cause| storage("read", cause))
     }
 
     /// The parcel with this number.

@@ -3,6 +3,7 @@
 //! Deliberately absent: parsing codes, and choosing between the codes of one frame.
 
 use super::config::ScannerConfig;
+use packline_protocol::code::{CODES_PER_FRAME_MAX, split};
 
 /// The content of one frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,12 +16,14 @@ pub enum Reading<'a> {
 
 /// Reads the frame `bytes` of the scanner set up by `config`.
 ///
-/// Parts of a joined frame that are no-reads are dropped when another part is a code.
+/// Parts of a joined frame that are no-reads are dropped when another part is a code. A frame with more parts than
+/// [`CODES_PER_FRAME_MAX`] stays whole: it is no parcel's code, and nothing in it is taken for one.
 pub fn reading<'a>(config: &ScannerConfig, bytes: &'a [u8]) -> Reading<'a> {
-    let codes: Vec<&[u8]> = match config.code_separator.and_then(|c| u8::try_from(c).ok()) {
-        Some(separator) => bytes.split(|byte| *byte == separator).filter(|part| !is_no_read(config, part)).collect(),
-        None => Some(bytes).filter(|whole| !is_no_read(config, whole)).into_iter().collect(),
-    };
+    let separator = config.code_separator.and_then(|c| u8::try_from(c).ok());
+    let is_separator = |byte: &u8| Some(*byte) == separator;
+    let is_overfull = bytes.iter().filter(|byte| is_separator(byte)).count() >= CODES_PER_FRAME_MAX;
+    let mut codes = if is_overfull { vec![bytes] } else { split(bytes, separator.as_slice()) };
+    codes.retain(|part| !part.iter().all(is_separator) && !is_no_read(config, part));
     if codes.is_empty() { Reading::NoRead } else { Reading::Codes(codes) }
 }
 
@@ -84,6 +87,25 @@ mod tests {
         check(None, "SF1331875979567&http://x.example/?p1=1", &["SF1331875979567&http://x.example/?p1=1"]);
         check(Some('&'), "SF1331875979567&73811111111111", &["SF1331875979567", "73811111111111"]);
         check(Some(';'), "A;B;C", &["A", "B", "C"]);
+    }
+
+    #[test]
+    fn a_label_in_braces_and_a_link_stay_whole() {
+        let label = "MMM={'k1':'755','k5':'SF0000000000017'}";
+        check(Some(','), &format!("{label},SF0000000000017"), &[label, "SF0000000000017"]);
+        let link = "http://a.example/x?p=1&q=2";
+        check(Some('&'), &format!("{link}&JT0000000000017"), &[link, "JT0000000000017"]);
+    }
+
+    #[test]
+    fn a_frame_of_more_codes_than_any_reader_joins_stays_whole() {
+        let codes: Vec<String> = (0..CODES_PER_FRAME_MAX).map(|number| format!("SF{number:013}")).collect();
+        let parts: Vec<&str> = codes.iter().map(String::as_str).collect();
+        check(Some(';'), &codes.join(";"), &parts);
+        let more = format!("{};SF0000000000099", codes.join(";"));
+        check(Some(';'), &more, &[&more]);
+        let noise = "7;".repeat(4_000);
+        check(Some(';'), &noise, &[&noise]);
     }
 
     #[test]

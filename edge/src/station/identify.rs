@@ -1,4 +1,8 @@
 //! What the codes of one scan stand for: read, put to the vote, looked up.
+//!
+//! A text that may be a product's number is a parcel's only when no parcel known here has that product inside. Of
+//! several codes in one frame every one must be accounted for: the parcel's own, a piece of it, goods, or no number of
+//! a parcel at all. One that may be another parcel's makes the whole frame ambiguous, known or not.
 
 use crate::replica::{Lookup, Replica, ReplicaError, View};
 use packline_protocol::code::{CodeError, CodeKind, Courier, Entry, ScanCode, Vote, canonical, vote};
@@ -49,8 +53,9 @@ pub fn identify(codes: &[Vec<u8>], entry: Entry, replica: &Replica) -> Result<Id
 fn one(codes: &[ScanCode], index: usize, replica: &Replica) -> Result<Identified, ReplicaError> {
     let code = codes.get(index).expect("the vote chose one of these codes");
     let keys = code.lookup_keys();
-    let (view, found) = replica.lookup(&keys)?;
-    let class = class(code, &keys, &found);
+    let (view, (found, is_article)) = replica.look(|view| Ok((view.lookup(&keys)?, is_article(code, view)?)))?;
+    let class = class(code, &keys, &found, is_article);
+    let found = if class == CodeClass::Ambiguous { Lookup::None } else { found };
     let bench = matches!(code.kind, CodeKind::Action(_) | CodeKind::Badge(_) | CodeKind::Reason(_));
     let (parcel, elsewhere) = match found {
         Lookup::One(parcel) => (Some(parcel), None),
@@ -63,20 +68,54 @@ fn one(codes: &[ScanCode], index: usize, replica: &Replica) -> Result<Identified
     Ok(Identified { class, text, parcel, elsewhere, hints, bench: bench.then(|| code.kind.clone()), view })
 }
 
-/// Codes that name different numbers: only when all that are known stand for the same parcel is it that parcel.
+/// Codes that name different numbers: only when all that may be a parcel's stand for the same one is it that parcel.
 fn several(codes: &[ScanCode], indices: &[usize], replica: &Replica) -> Result<Identified, ReplicaError> {
     let mut known: Option<Identified> = None;
-    let mut unknown = None;
+    let mut unknown: Vec<(&ScanCode, Identified)> = Vec::new();
     for index in indices {
         let found = one(codes, *index, replica)?;
         match (&found.class, &known) {
             (CodeClass::Parcel | CodeClass::OtherSite, None) => known = Some(found),
             (CodeClass::Parcel | CodeClass::OtherSite, Some(first)) if same_parcel(first, &found) => {}
             (CodeClass::Parcel | CodeClass::OtherSite | CodeClass::Ambiguous, _) => return Ok(ambiguous(found)),
-            _ => unknown = unknown.or(Some(found)),
+            _ => unknown.push((&codes[*index], found)),
         }
     }
-    Ok(known.or(unknown).expect("the vote named several codes"))
+    let Some(known) = known else {
+        let (_, first) = unknown.swap_remove(0);
+        return Ok(first);
+    };
+    let other = unknown.into_iter().find(|(code, found)| may_be_another(code, found, &known));
+    Ok(other.map_or(known, |(_, other)| ambiguous(other)))
+}
+
+/// The fewest characters and digits of a number that may be a parcel's although no courier's look fits it.
+const NUMBER_MIN: (usize, usize) = (8, 6);
+
+/// Whether an unknown code beside the known parcel's may be the number of another parcel. Bars that were cut are a piece
+/// of the known number, and goods may carry their article number.
+fn may_be_another(code: &ScanCode, unknown: &Identified, known: &Identified) -> bool {
+    if unknown.class != CodeClass::Unknown {
+        return false;
+    }
+    let text = unknown.text.as_str();
+    let parcel = known.parcel.as_deref();
+    let own = parcel.into_iter().flat_map(|parcel| &parcel.codes).map(|own| own.text.as_str());
+    let is_piece = own.chain([known.text.as_str()]).any(|own| own.contains(text));
+    let lines = parcel.into_iter().flat_map(|parcel| parcel.lines.iter().map(|line| line.sku.as_str()));
+    let gifts = parcel.into_iter().flat_map(|parcel| parcel.gifts.iter().map(|gift| gift.sku.as_str()));
+    let is_inside = lines.chain(gifts).any(|sku| canonical(sku) == text);
+    let (characters, digits) = (text.chars().count(), text.bytes().filter(u8::is_ascii_digit).count());
+    let is_number = characters >= NUMBER_MIN.0 && digits >= NUMBER_MIN.1 || !code.courier_hints().is_empty();
+    is_number && !is_piece && !is_inside
+}
+
+/// Whether the code's text may be the number of a product that a parcel known here has inside.
+fn is_article(code: &ScanCode, view: &View) -> Result<bool, ReplicaError> {
+    match &code.kind {
+        CodeKind::Ambiguous { as_item, .. } => view.has_article(as_item),
+        _ => Ok(false),
+    }
 }
 
 fn same_parcel(one: &Identified, other: &Identified) -> bool {
@@ -88,11 +127,14 @@ fn ambiguous(found: Identified) -> Identified {
     Identified { class: CodeClass::Ambiguous, parcel: None, elsewhere: None, hints: Vec::new(), ..found }
 }
 
-fn class(code: &ScanCode, keys: &[String], found: &Lookup) -> CodeClass {
+fn class(code: &ScanCode, keys: &[String], found: &Lookup, is_article: bool) -> CodeClass {
     match (&code.kind, found) {
         (CodeKind::NoRead, _) => CodeClass::NoRead,
         (CodeKind::Action(_) | CodeKind::Badge(_) | CodeKind::Reason(_), _) => CodeClass::NotAParcel,
         (CodeKind::NotAWaybill(_), _) => CodeClass::NotAParcel,
+        // A parcel's number and a product's: which of them was scanned, nobody can tell.
+        (CodeKind::Ambiguous { .. }, Lookup::One(_) | Lookup::Elsewhere { .. }) if is_article => CodeClass::Ambiguous,
+        (CodeKind::Ambiguous { .. }, Lookup::None) if is_article => CodeClass::Item,
         (_, Lookup::One(_)) => CodeClass::Parcel,
         (_, Lookup::Many(_)) => CodeClass::Ambiguous,
         (_, Lookup::Elsewhere { .. }) => CodeClass::OtherSite,

@@ -73,7 +73,8 @@ impl Bench {
         self.ms += 2_000;
         let at = Moment(self.ms);
         let burst = burst.then_some(Burst { since: at, reads: 3 });
-        let codes = if code.is_empty() { Vec::new() } else { vec![code.as_bytes().to_vec()] };
+        // A fixed reader joins the codes of a frame.
+        let codes = code.split(';').filter(|code| !code.is_empty()).map(|code| code.as_bytes().to_vec()).collect();
         let scanner = ScannerId::parse(scanner).unwrap();
         let raw = RawScan { scanner, at, bytes: code.as_bytes().to_vec(), codes, burst };
         let outputs = self.station.on_scan(raw, &self.replica, self.now());
@@ -213,6 +214,62 @@ fn every_kind_of_code_has_its_answer() {
     check("https://example.com/sale", "Ask not_a_parcel");
     check("]C110A", "Ask not_a_parcel");
     check("NOBODY-KNOWS-1", "Ask unknown");
+}
+
+#[test]
+fn a_number_that_is_also_a_products_is_released_only_while_no_parcel_has_that_product_inside() {
+    let mut bench = Bench::new();
+    let number = "6901234567892";
+    let codes = vec![ParcelCode { kind: CodeRole::Order, text: number.to_owned() }];
+    bench.know(&Parcel { codes, ..parcel(1) });
+    bench.scan(number);
+    assert_eq!(bench.durable(), GREEN, "no product of that number is known");
+    let line = |sku: &str| vec![Line { sku: sku.to_owned(), ..samples::parcel().lines.remove(0) }];
+    bench.know(&Parcel { lines: line("06901234567892"), ..parcel(2) });
+    assert_eq!(bench.scan(number), "Ask ambiguous, attention, lamp Ask");
+    bench.scan(&format!("]C0{number}"));
+    assert_eq!(bench.durable(), GREEN, "goods carry EAN symbols, labels do not");
+    assert_eq!(bench.scan(&format!("]E0{number}")), "Ask item_code, attention, lamp Ask");
+    bench.know(&Parcel { lines: line("SKU-7"), ..parcel(2) });
+    bench.scan(number);
+    assert_eq!(bench.durable(), GREEN, "the parcel with the product is packed otherwise");
+    bench.know(&Parcel { lines: line("4006381333931"), ..parcel(3) });
+    assert_eq!(bench.scan("4006381333931"), "Ask item_code, attention, lamp Ask", "a product known by its parcel");
+}
+
+#[test]
+fn of_several_codes_in_one_frame_each_must_be_the_parcels_or_no_parcels() {
+    let mut bench = Bench::new();
+    let inside = Line { sku: "CASE-20260101".to_owned(), ..samples::parcel().lines.remove(0) };
+    let ean = Line { sku: "6901234567892".to_owned(), ..inside.clone() };
+    let mut codes = parcel(1).codes;
+    codes.push(ParcelCode { kind: CodeRole::Wms, text: "WMS-20260001".to_owned() });
+    bench.know(&Parcel { codes, lines: vec![inside, ean], ..parcel(1) });
+    let mut check = |others: &str, released: bool| {
+        for frame in [format!("{};{others}", waybill(1)), format!("{others};{}", waybill(1))] {
+            let said = bench.scan(&frame);
+            let said = if said.is_empty() { bench.durable() } else { said };
+            let expected = if released { "Release" } else { "Ask ambiguous" };
+            assert!(said.starts_with(expected), "{frame}: {said}");
+        }
+    };
+    // Another parcel's number, known here or not.
+    check(&waybill(2), false);
+    check(&waybill(99), false);
+    check("JT0000000000017", false);
+    check("77123456789012", false);
+    check("PO-20260002", false);
+    check("4006381333931", false);
+    // The same parcel's, cut bars, its goods, known products, and what is no parcel's number.
+    check("WMS-20260001", true);
+    check("SF0000", true);
+    check("SF000000000000", true);
+    check("CASE-20260101", true);
+    check("6901234567892", true);
+    check("]E04006381333931", true);
+    check("TEA-01", true);
+    check("https://example.com/sale", true);
+    check("NoRead", true);
 }
 
 #[test]
