@@ -8,8 +8,18 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// A wall clock before this is certainly wrong: 2026-01-01 UTC, in milliseconds.
-const WALL_FLOOR_MS: i64 = 1_767_225_600_000;
+/// Not after this program was built: what its packages are told as `SOURCE_DATE_EPOCH`, else 2026-01-01 UTC. A wall clock
+/// before it is certainly wrong.
+pub const BUILT: Timestamp = built(option_env!("SOURCE_DATE_EPOCH"));
+const BUILT_FLOOR_MS: i64 = 1_767_225_600_000;
+
+const fn built(seconds: Option<&str>) -> Timestamp {
+    let Some(seconds) = seconds else { return Timestamp(BUILT_FLOOR_MS) };
+    match i64::from_str_radix(seconds, 10) {
+        Ok(seconds) if seconds > BUILT_FLOOR_MS / 1_000 && seconds < i64::MAX / 1_000 => Timestamp(seconds * 1_000),
+        _ => Timestamp(BUILT_FLOOR_MS),
+    }
+}
 
 /// systemd-timesyncd makes this file when it has set the clock since boot; `/run` is empty after a boot.
 const SET_SINCE_BOOT: &str = "/run/systemd/timesync/synchronized";
@@ -25,7 +35,7 @@ static CONFIRMED: AtomicBool = AtomicBool::new(false);
 /// board without a battery starts at the time it was switched off, and that must not make old data look fresh.
 pub fn now() -> Now {
     let (moment, wall) = (moment(), wall());
-    Now { moment, wall, wall_trusted: wall.0 >= WALL_FLOOR_MS && is_confirmed(moment) }
+    Now { moment, wall, wall_trusted: wall >= BUILT && is_confirmed(moment) }
 }
 
 /// The hub has just said what time it is.
@@ -97,5 +107,19 @@ mod tests {
         assert!(before <= between + rounding && between <= after + rounding, "{before:?} {between:?} {after:?}");
         let (first, then) = (moment(), moment());
         assert!(first <= then);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_of_building_is_what_the_package_was_told_or_a_floor() {
+        let floor = Timestamp(BUILT_FLOOR_MS);
+        assert_eq!(built(Some("1800000000")), Timestamp(1_800_000_000_000));
+        for told in [None, Some(""), Some("soon"), Some("0"), Some("9223372036854775807")] {
+            assert_eq!(built(told), floor, "{told:?}");
+        }
     }
 }

@@ -10,6 +10,7 @@ pub mod disk;
 pub mod enroll;
 pub mod explain;
 pub mod health;
+pub mod hub_time;
 pub mod journal;
 pub mod link;
 pub mod outbox;

@@ -7,6 +7,7 @@ use crate::credential::{Credential, CredentialError};
 use crate::disk::{Disk, RealDisk, RehearsalDisk};
 use crate::enroll;
 use crate::health::Health;
+use crate::hub_time::HubTime;
 use crate::journal::{self, Birth, Journal, Store};
 use crate::link::{self, LinkState, Running};
 use crate::panel::gpio::{LightThread, Signal, open as open_light};
@@ -300,7 +301,9 @@ fn link_parts(
     let url = config.mqtt.as_deref().unwrap_or(&credential.mqtt_url);
     let (host, port, secure) =
         broker(url).ok_or_else(|| anyhow!("broker is `{url}`; give mqtt://HOST:PORT or mqtts://HOST:PORT"))?;
-    let tls = secure.then(|| link::tls::client_config(config.ca_file.as_deref(), replica.level_at())).transpose()?;
+    let hub_time = HubTime::open(&config.state);
+    hub_time.heard(replica.level_at());
+    let tls = secure.then(|| link::tls::client_config(config.ca_file.as_deref(), hub_time.clone())).transpose()?;
     let mqtt = link::mqtt::Config {
         host,
         port,
@@ -319,6 +322,7 @@ fn link_parts(
         boot,
         journal: journal.clone(),
         replica: replica.clone(),
+        hub_time,
     })
 }
 

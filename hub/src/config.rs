@@ -2,6 +2,7 @@
 //!
 //! The file is TOML and its keys are the flags' names with `_`. Nothing here opens, listens or connects.
 
+use crate::broker::CertificateFiles;
 use crate::outbound::guard::Network;
 use clap::{Args, ValueEnum};
 use packline_protocol::id::SiteId;
@@ -34,6 +35,12 @@ pub struct Settings {
     /// Where the embedded broker listens; port 0 takes any free port [default: 0.0.0.0:1883]
     #[arg(long, env = "PACKLINE_MQTT_LISTEN", value_name = "ADDRESS", global = true)]
     pub mqtt_listen: Option<SocketAddr>,
+    /// A file with the certificate (PEM, its chain after it) that the embedded broker shows: stations then use mqtts
+    #[arg(long, env = "PACKLINE_MQTT_TLS_CERT", value_name = "FILE", global = true)]
+    pub mqtt_tls_cert: Option<PathBuf>,
+    /// A file with the private key of that certificate (PEM)
+    #[arg(long, env = "PACKLINE_MQTT_TLS_KEY", value_name = "FILE", global = true)]
+    pub mqtt_tls_key: Option<PathBuf>,
     /// Use this MQTT broker instead of the embedded one, as mqtt://HOST:PORT or mqtts://HOST:PORT
     #[arg(long, env = "PACKLINE_BROKER", value_name = "URL", global = true)]
     pub broker: Option<String>,
@@ -142,6 +149,8 @@ pub enum BrokerChoice {
     Embedded {
         /// Where it listens.
         listen: SocketAddr,
+        /// The certificate that it shows to stations; without one their connections are plain.
+        certificate: Option<CertificateFiles>,
     },
     /// Another one.
     External {
@@ -209,6 +218,8 @@ impl Settings {
         Settings {
             http_listen: self.http_listen.or(other.http_listen),
             mqtt_listen: self.mqtt_listen.or(other.mqtt_listen),
+            mqtt_tls_cert: self.mqtt_tls_cert.or(other.mqtt_tls_cert),
+            mqtt_tls_key: self.mqtt_tls_key.or(other.mqtt_tls_key),
             broker: self.broker.or(other.broker),
             broker_user: self.broker_user.or(other.broker_user),
             broker_password_file: self.broker_password_file.or(other.broker_password_file),
@@ -312,9 +323,16 @@ fn broker_choice(settings: &Settings) -> Result<BrokerChoice, ConfigError> {
             Settings { broker_ca_file: Some(_), .. } => alone("broker_ca_file"),
             _ => Ok(BrokerChoice::Embedded {
                 listen: settings.mqtt_listen.unwrap_or_else(|| default_address(MQTT_LISTEN)),
+                certificate: certificate(settings)?,
             }),
         };
     };
+    if let Some(path) = settings.mqtt_tls_cert.as_ref().or(settings.mqtt_tls_key.as_ref()) {
+        let (key, value) = ("mqtt_tls_cert", path.display().to_string());
+        let accepted =
+            "a certificate to the broker itself; this one is for the embedded broker, and broker names another";
+        return Err(ConfigError::Value { key, value, accepted });
+    }
     if !url.starts_with("mqtt://") && !url.starts_with("mqtts://") || url.contains('@') {
         let accepted = "mqtt://HOST:PORT or mqtts://HOST:PORT, the user in broker_user";
         let scheme = url.split("://").next().unwrap_or_default();
@@ -340,6 +358,15 @@ fn check_otlp(url: Option<&str>) -> Result<(), ConfigError> {
         value: format!("{scheme}://…"),
         accepted: "http://HOST:PORT or https://HOST:PORT",
     })
+}
+
+fn certificate(settings: &Settings) -> Result<Option<CertificateFiles>, ConfigError> {
+    match (settings.mqtt_tls_cert.clone(), settings.mqtt_tls_key.clone()) {
+        (Some(chain), Some(key)) => Ok(Some(CertificateFiles { chain, key })),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(ConfigError::Alone { key: "mqtt_tls_cert", needs: "mqtt_tls_key" }),
+        (None, Some(_)) => Err(ConfigError::Alone { key: "mqtt_tls_key", needs: "mqtt_tls_cert" }),
+    }
 }
 
 fn default_address(text: &str) -> SocketAddr {
@@ -381,6 +408,9 @@ mod tests {
         refused("public_url = 'hub'", "public_url is `hub`; give https://HOST");
         refused("outbound_allow = '10.0.0.0/8, all'", "outbound_allow is `all`; give networks");
         refused("otlp = 'grpc://h:4317'", "otlp is `grpc://…`; give http://HOST:PORT or https://HOST:PORT");
+        refused("mqtt_tls_key = 'a'", "mqtt_tls_key is set without mqtt_tls_cert; set both or neither");
+        refused("mqtt_tls_cert = 'a'", "mqtt_tls_cert is set without mqtt_tls_key; set both or neither");
+        refused("broker = 'mqtt://h'\nmqtt_tls_cert = 'a'", "mqtt_tls_cert is `a`; give a certificate to the broker");
         refused("default_site = 'A B'", "site is `A B`");
         refused("log_format = 'xml'", "unknown variant `xml`, expected `text` or `json`");
     }

@@ -28,6 +28,19 @@ pub struct HubPlan {
     pub site: String,
     /// For how many hours a change log keeps what went, where it is not the usual time.
     pub log_keep_hours: Option<u32>,
+    /// The certificate of its own broker, where stations connect by TLS.
+    pub tls: Option<BrokerTls>,
+}
+
+/// Files, PEM, by which stations and the embedded broker speak TLS.
+#[derive(Debug, Clone)]
+pub struct BrokerTls {
+    /// The broker's certificate.
+    pub chain: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// Who signed it, for stations.
+    pub ca: PathBuf,
 }
 
 /// A broker outside the hub.
@@ -46,7 +59,7 @@ impl HubPlan {
     pub fn embedded(data: impl Into<PathBuf>) -> HubPlan {
         let any = "127.0.0.1:0".to_owned();
         let (data, site) = (data.into(), "main".to_owned());
-        HubPlan { data, db: None, broker: None, http: any.clone(), mqtt: any, site, log_keep_hours: None }
+        HubPlan { data, db: None, broker: None, http: any.clone(), mqtt: any, site, log_keep_hours: None, tls: None }
     }
 
     fn common_args(&self) -> Vec<String> {
@@ -62,7 +75,13 @@ impl HubPlan {
         args.extend(["--ready-file".to_owned(), self.ready_file().display().to_string()]);
         args.extend(self.log_keep_hours.iter().flat_map(|hours| ["--log-keep-hours".to_owned(), hours.to_string()]));
         match &self.broker {
-            None => args.extend(["--mqtt-listen", &self.mqtt].map(str::to_owned)),
+            None => {
+                args.extend(["--mqtt-listen", &self.mqtt].map(str::to_owned));
+                args.extend(self.tls.iter().flat_map(|tls| {
+                    let (chain, key) = (tls.chain.display().to_string(), tls.key.display().to_string());
+                    ["--mqtt-tls-cert".to_owned(), chain, "--mqtt-tls-key".to_owned(), key]
+                }));
+            }
             Some(broker) => {
                 args.extend(["--broker", &broker.url, "--broker-user", &broker.user].map(str::to_owned));
                 args.extend(["--broker-password-file".to_owned(), broker.password_file.display().to_string()]);

@@ -62,6 +62,8 @@ pub struct Station {
     pub scanners: Vec<Scanner>,
     /// Its cable to the broker.
     pub wire: Wire,
+    /// Whom it trusts, where the broker is reached by TLS.
+    ca_file: Option<PathBuf>,
     /// When each scanner last read something.
     scanned: Vec<Option<Instant>>,
     panel: String,
@@ -100,6 +102,7 @@ impl Station {
             lifeline: Lifeline::default(),
             scanners,
             wire,
+            ca_file: hub.plan().tls.as_ref().map(|tls| tls.ca.clone()),
             panel: String::new(),
             client,
         };
@@ -236,7 +239,11 @@ impl Station {
     fn configure(&self) -> Result<()> {
         // Top-level keys come before the tables, or TOML would read them as a scanner's.
         let (panel, cable) = (&self.plan.panel, self.wire.address());
-        let mut config = format!("{}\npanel_listen = \"{panel}\"\nmqtt = \"mqtt://{cable}\"\n", self.plan.config);
+        let mut config = format!("{}\npanel_listen = \"{panel}\"\n", self.plan.config);
+        match &self.ca_file {
+            Some(ca) => write!(config, "mqtt = \"mqtts://{cable}\"\nca_file = \"{}\"\n", ca.display())?,
+            None => writeln!(config, "mqtt = \"mqtt://{cable}\"")?,
+        }
         for (n, scanner) in self.scanners.iter().enumerate() {
             let path = scanner.path().display();
             write!(config, "\n[[scanner]]\nid = \"gun-{}\"\nkind = \"serial\"\npath = \"{path}\"\n", n + 1)?;

@@ -1,7 +1,7 @@
 //! A site: one hub, its stations, and the questions that only somebody who sees all of them can ask.
 
 use crate::clock::until;
-use crate::hub::{Hub, HubPlan};
+use crate::hub::{BrokerTls, Hub, HubPlan};
 use crate::mosquitto::Mosquitto;
 use crate::program::Programs;
 use crate::station::{Station, StationPlan};
@@ -28,13 +28,15 @@ pub struct Setup {
     pub mqtt: String,
     /// For how many hours a change log keeps what went, where it is not the usual time.
     pub log_keep_hours: Option<u32>,
+    /// The certificate of the embedded broker, where stations connect by TLS.
+    pub tls: Option<BrokerTls>,
 }
 
 impl Setup {
     /// Everything embedded, on free ports.
     pub fn embedded() -> Setup {
         let any = "127.0.0.1:0".to_owned();
-        Setup { db: None, mosquitto: false, http: any.clone(), mqtt: any, log_keep_hours: None }
+        Setup { db: None, mosquitto: false, http: any.clone(), mqtt: any, log_keep_hours: None, tls: None }
     }
 }
 
@@ -66,6 +68,7 @@ impl World {
             mqtt: setup.mqtt.clone(),
             site: SITE.to_owned(),
             log_keep_hours: setup.log_keep_hours,
+            tls: setup.tls.clone(),
             ..HubPlan::embedded(folder.path().join("hub"))
         };
         let hub = Some(Hub::start(&programs, plan).await?);

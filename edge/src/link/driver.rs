@@ -10,11 +10,11 @@ use super::work::Worker;
 use super::{Connection, LinkState, Parts, will_number};
 use crate::clock;
 use crate::journal::{Head, Journal};
-use packline_protocol::downlink::Downlink;
+use packline_protocol::downlink::{Downlink, Head, Welcome};
 use packline_protocol::id::{Epoch, Seq};
 use packline_protocol::proof::Root;
 use packline_protocol::record::ChainLink;
-use packline_protocol::time::Moment;
+use packline_protocol::time::{Moment, Timestamp};
 use packline_protocol::topic::{Topic, UpStream};
 use packline_protocol::uplink::Uplink;
 use std::time::Duration;
@@ -174,7 +174,13 @@ impl Driver {
 
     fn open(&mut self, topic: &str, payload: &[u8]) -> Option<Downlink> {
         match Downlink::open(payload, &self.parts.hub_key) {
-            Ok(message) => Some(message),
+            Ok(message) => {
+                // Signed by the hub, so this time is past, even in a head that the broker kept for hours.
+                if let Downlink::Head(Head { wall, .. }) | Downlink::Welcome(Welcome { wall, .. }) = &message {
+                    self.told_time(*wall);
+                }
+                Some(message)
+            }
             Err(error) => {
                 self.refused += 1;
                 // The first of a flood says it all; a count follows now and then.
@@ -183,6 +189,14 @@ impl Driver {
                 }
                 None
             }
+        }
+    }
+
+    fn told_time(&self, wall: Timestamp) {
+        self.parts.hub_time.heard(wall);
+        if self.parts.hub_time.is_due() {
+            let hub_time = self.parts.hub_time.clone();
+            tokio::task::spawn_blocking(move || hub_time.keep());
         }
     }
 

@@ -10,6 +10,7 @@ pub mod session;
 pub mod tls;
 pub mod work;
 
+use crate::hub_time::HubTime;
 use crate::journal::Journal;
 use crate::replica::Replica;
 use driver::Driver;
@@ -41,6 +42,8 @@ pub struct Parts {
     pub journal: Journal,
     /// Where changes go.
     pub replica: Replica,
+    /// What time the hub says it is.
+    pub hub_time: HubTime,
 }
 
 /// The subscriptions that a station needs: deltas at QoS 0, since gaps are found anyway, the rest at QoS 1.

@@ -1,7 +1,6 @@
 //! How a station proves that it talks to its hub: TLS with ring, and either the hub's own CA or the system's.
 
-use crate::clock;
-use packline_protocol::time::Timestamp;
+use crate::hub_time::HubTime;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, UnixTime};
@@ -37,9 +36,9 @@ pub enum TlsError {
 /// A client configuration that trusts the CA certificates in `ca_file`, or the system's when there is none.
 ///
 /// A station without a clock battery may start in the past and would find every certificate not yet valid, so
-/// certificates are judged at `no_earlier` at least: the last time the hub told.
-pub fn client_config(ca_file: Option<&Path>, no_earlier: Timestamp) -> Result<Arc<ClientConfig>, TlsError> {
-    let clock = Arc::new(NotBefore(no_earlier));
+/// certificates are judged at a time that is past for certain: when this program was built, or what the hub told last.
+pub fn client_config(ca_file: Option<&Path>, hub_time: HubTime) -> Result<Arc<ClientConfig>, TlsError> {
+    let clock = Arc::new(AtLeast(hub_time));
     let mut config = ClientConfig::builder_with_details(Arc::new(ring::default_provider()), clock)
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots(ca_file)?)
@@ -49,11 +48,11 @@ pub fn client_config(ca_file: Option<&Path>, no_earlier: Timestamp) -> Result<Ar
 }
 
 #[derive(Debug)]
-struct NotBefore(Timestamp);
+struct AtLeast(HubTime);
 
-impl TimeProvider for NotBefore {
+impl TimeProvider for AtLeast {
     fn current_time(&self) -> Option<UnixTime> {
-        let ms = clock::wall().max(self.0).0;
+        let ms = self.0.now_at_least().0;
         Some(UnixTime::since_unix_epoch(Duration::from_millis(u64::try_from(ms).ok()?)))
     }
 }

@@ -120,6 +120,11 @@ impl Embedded {
         self.gate.address()
     }
 
+    /// Whether stations connect by TLS.
+    pub fn is_secure(&self) -> bool {
+        self.gate.is_secure()
+    }
+
     /// What was refused or lost so far.
     pub fn counters(&self) -> &Counters {
         &self.doorkeeper.counters

@@ -35,6 +35,7 @@ const DOWN_BUFFER: usize = 16 * 1024;
 /// The door, open until it is dropped.
 pub(super) struct Gate {
     address: SocketAddr,
+    secure: bool,
     task: JoinHandle<()>,
 }
 
@@ -57,7 +58,7 @@ impl Gate {
         peers: Arc<Peers>,
     ) -> io::Result<Self> {
         let listener = TcpListener::bind(listen).await?;
-        let address = listener.local_addr()?;
+        let (address, secure) = (listener.local_addr()?, tls.is_some());
         let hall = Arc::new(Hall {
             broker,
             tls,
@@ -66,12 +67,17 @@ impl Gate {
             handshakes: Mutex::default(),
             turned_away: AtomicU64::new(0),
         });
-        Ok(Self { address, task: tokio::spawn(hall.receive(listener)) })
+        Ok(Self { address, secure, task: tokio::spawn(hall.receive(listener)) })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Whether connections are TLS.
+    pub fn is_secure(&self) -> bool {
+        self.secure
     }
 
     /// Stops listening and waits until the port is free; connections end with the broker behind them.

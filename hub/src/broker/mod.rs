@@ -107,6 +107,14 @@ impl Broker {
         }
     }
 
+    /// Whether stations connect by TLS.
+    pub fn is_secure(&self) -> bool {
+        match self {
+            Self::Embedded(broker) => broker.is_secure(),
+            Self::External(broker) => broker.access().tls.is_some(),
+        }
+    }
+
     /// Lets a station in. One that is connected with another secret or site is disconnected.
     pub async fn allow(&self, credential: StationCredential) -> Managed {
         match self {

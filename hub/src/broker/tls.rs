@@ -11,7 +11,7 @@ use tokio_rustls::TlsAcceptor;
 use tracing::{info, warn};
 
 /// Where certificate and key are.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateFiles {
     /// The certificate chain, PEM, the broker's own first.
     pub chain: PathBuf,

@@ -101,7 +101,8 @@ impl Fleet {
         let Some(broker) = self.broker() else { return String::new() };
         if let Some(listening) = broker.listening() {
             let host = host.map_or("127.0.0.1", without_port);
-            return format!("mqtt://{host}:{}", listening.port());
+            let scheme = if broker.is_secure() { "mqtts" } else { "mqtt" };
+            return format!("{scheme}://{host}:{}", listening.port());
         }
         let access = broker.access();
         let scheme = if access.tls.is_some() { "mqtts" } else { "mqtt" };

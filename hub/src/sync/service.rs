@@ -73,8 +73,9 @@ pub async fn start(app: &App, parts: &mut JoinSet<anyhow::Result<()>>) -> anyhow
 
 async fn open_broker(app: &App) -> anyhow::Result<Broker> {
     match &app.config.broker {
-        BrokerChoice::Embedded { listen } => {
-            let started = Embedded::start(EmbeddedConfig::plain(*listen), Arc::new(Directory::default())).await;
+        BrokerChoice::Embedded { listen, certificate } => {
+            let config = EmbeddedConfig { certificate: certificate.clone(), ..EmbeddedConfig::plain(*listen) };
+            let started = Embedded::start(config, Arc::new(Directory::default())).await;
             Ok(Broker::Embedded(started.with_context(|| format!("mqtt_listen is `{listen}`"))?))
         }
         BrokerChoice::External { url, user, password_file, ca_file } => {

@@ -4,6 +4,7 @@ use super::sample::body;
 use crate::clock::{until, wall_ms};
 use anyhow::{Context, Result};
 use packline_edge::disk::RealDisk;
+use packline_edge::hub_time::HubTime;
 use packline_edge::journal::{self, Birth, Journal, Store};
 use packline_edge::link::{self, Running, mqtt};
 use packline_edge::replica::{Replica, Settings as ReplicaSettings};
@@ -142,6 +143,7 @@ impl Site {
             boot: BootId(1),
             journal: journal.clone(),
             replica: replica.clone(),
+            hub_time: HubTime::known(Timestamp(0)),
         });
         Ok(Member { replica, link, journal, _folder: folder })
     }

@@ -1,6 +1,7 @@
 //! Whole-site stories.
 #![allow(clippy::unwrap_used)]
 
+mod authority;
 mod bad_input;
 mod broker;
 mod imports;

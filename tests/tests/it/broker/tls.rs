@@ -1,53 +1,15 @@
 //! TLS between station and embedded broker.
 
 use super::kit::{Kit, Station, patiently};
+use crate::authority::Authority;
+use packline_edge::hub_time::HubTime;
 use packline_edge::link::mqtt::{Down, Event};
 use packline_edge::link::tls::client_config;
 use packline_hub::broker::{Broker, CertificateFiles, Embedded, EmbeddedConfig};
 use packline_protocol::time::Timestamp;
 use packline_protocol::topic::{PAYLOAD_MAX, UpStream};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use std::path::PathBuf;
 use std::sync::Arc;
-use tempfile::TempDir;
 use tokio::net::TcpStream;
-
-/// A certificate authority with its files, as an operator would keep them.
-struct Authority {
-    folder: TempDir,
-    issuer: CertifiedIssuer<'static, KeyPair>,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("ca.pem"), issuer.pem()).unwrap();
-        Self { folder, issuer }
-    }
-
-    fn ca_file(&self) -> PathBuf {
-        self.folder.path().join("ca.pem")
-    }
-
-    /// Writes a certificate for `host`, valid for the years from `first` to `last`.
-    fn certify(&self, host: &str, first: i32, last: i32) -> CertificateFiles {
-        let mut params = CertificateParams::new(vec![host.to_owned()]).unwrap();
-        params.not_before = rcgen::date_time_ymd(first, 1, 1);
-        params.not_after = rcgen::date_time_ymd(last, 12, 31);
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        let files = CertificateFiles {
-            chain: self.folder.path().join("broker.pem"),
-            key: self.folder.path().join("broker.key"),
-        };
-        std::fs::write(&files.chain, certificate.pem()).unwrap();
-        std::fs::write(&files.key, key.serialize_pem()).unwrap();
-        files
-    }
-}
 
 async fn kit(certificate: CertificateFiles) -> Kit {
     Kit::embedded_with(|config| config.certificate = Some(certificate)).await
@@ -55,7 +17,7 @@ async fn kit(certificate: CertificateFiles) -> Kit {
 
 fn open(kit: &Kit, authority: &Authority, no_earlier: Timestamp) -> Station {
     let mut config = kit.config("pack-1");
-    config.tls = Some(client_config(Some(&authority.ca_file()), no_earlier).unwrap());
+    config.tls = Some(client_config(Some(&authority.ca_file()), HubTime::known(no_earlier)).unwrap());
     kit.open("pack-1", config)
 }
 
