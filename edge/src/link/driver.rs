@@ -10,7 +10,7 @@ use super::work::Worker;
 use super::{Connection, LinkState, Parts, will_number};
 use crate::clock;
 use crate::journal::{Head, Journal};
-use packline_protocol::downlink::{Downlink, Head, Welcome};
+use packline_protocol::downlink::{self, Downlink, Welcome};
 use packline_protocol::id::{Epoch, Seq};
 use packline_protocol::proof::Root;
 use packline_protocol::record::ChainLink;
@@ -176,7 +176,8 @@ impl Driver {
         match Downlink::open(payload, &self.parts.hub_key) {
             Ok(message) => {
                 // Signed by the hub, so this time is past, even in a head that the broker kept for hours.
-                if let Downlink::Head(Head { wall, .. }) | Downlink::Welcome(Welcome { wall, .. }) = &message {
+                if let Downlink::Head(downlink::Head { wall, .. }) | Downlink::Welcome(Welcome { wall, .. }) = &message
+                {
                     self.told_time(*wall);
                 }
                 Some(message)

@@ -228,11 +228,11 @@ fn a_number_that_is_also_a_products_is_released_only_while_no_parcel_has_that_pr
     bench.know(&Parcel { lines: line("06901234567892"), ..parcel(2) });
     assert_eq!(bench.scan(number), "Ask ambiguous, attention, lamp Ask");
     bench.scan(&format!("]C0{number}"));
-    assert_eq!(bench.durable(), GREEN, "goods carry EAN symbols, labels do not");
+    assert!(bench.durable().starts_with("Release"), "goods carry EAN symbols, labels do not");
     assert_eq!(bench.scan(&format!("]E0{number}")), "Ask item_code, attention, lamp Ask");
     bench.know(&Parcel { lines: line("SKU-7"), ..parcel(2) });
     bench.scan(number);
-    assert_eq!(bench.durable(), GREEN, "the parcel with the product is packed otherwise");
+    assert!(bench.durable().starts_with("Release"), "no parcel has the product inside any more");
     bench.know(&Parcel { lines: line("4006381333931"), ..parcel(3) });
     assert_eq!(bench.scan("4006381333931"), "Ask item_code, attention, lamp Ask", "a product known by its parcel");
 }
@@ -244,7 +244,9 @@ fn of_several_codes_in_one_frame_each_must_be_the_parcels_or_no_parcels() {
     let ean = Line { sku: "6901234567892".to_owned(), ..inside.clone() };
     let mut codes = parcel(1).codes;
     codes.push(ParcelCode { kind: CodeRole::Wms, text: "WMS-20260001".to_owned() });
-    bench.know(&Parcel { codes, lines: vec![inside, ean], ..parcel(1) });
+    let picked = ["CASE-20260101", "6901234567892"].map(|sku| Picked { sku: sku.to_owned(), quantity: 2 });
+    let picked = Some(picked.into_iter().chain([Picked { sku: "GIFT-1".to_owned(), quantity: 1 }]).collect());
+    bench.know(&Parcel { codes, lines: vec![inside, ean], picked, ..parcel(1) });
     let mut check = |others: &str, released: bool| {
         for frame in [format!("{};{others}", waybill(1)), format!("{others};{}", waybill(1))] {
             let said = bench.scan(&frame);

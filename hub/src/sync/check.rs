@@ -1,5 +1,6 @@
 //! Holds a site's change log against its own rows and against what the hub knows.
 
+use super::source::Wanted;
 use super::{source, store};
 use crate::orders;
 use crate::store::Db;
@@ -103,7 +104,8 @@ async fn missing(db: &Db, site: &SiteId, rows: &[RowId], examined: &mut Examined
     let there = store::which_live(tx.conn(), site, rows).await?;
     let wanted = source::bodies(&mut tx, site, rows, &there).await?;
     drop(tx);
-    let missing = wanted.iter().filter(|(row, body)| body.is_some() && !there.contains(row));
+    name_unreadable(examined, &wanted);
+    let missing = wanted.bodies.iter().filter(|(row, body)| body.is_some() && !there.contains(row));
     missing.for_each(|(row, _)| name(examined, format!("{DIFFERS} {row} is missing")));
     Ok(())
 }
@@ -114,12 +116,19 @@ async fn compare(db: &Db, site: &SiteId, page: &[Change], examined: &mut Examine
     let mut tx = db.begin("sync.examine").await?;
     let wanted = source::bodies(&mut tx, site, &rows, &known).await?;
     drop(tx);
+    name_unreadable(examined, &wanted);
     for row in page {
-        if wanted.get(&row.row).and_then(Option::as_ref) != row.body.as_ref() {
+        if wanted.bodies.get(&row.row).and_then(Option::as_ref) != row.body.as_ref() {
             name(examined, format!("{DIFFERS} {} does not say what the hub knows", row.row));
         }
     }
     Ok(())
+}
+
+fn name_unreadable(examined: &mut Examined, wanted: &Wanted) {
+    for (parcel, _) in &wanted.unreadable {
+        name(examined, format!("{DIFFERS} parcel {parcel} cannot be read"));
+    }
 }
 
 fn name(examined: &mut Examined, fault: String) {

@@ -140,7 +140,8 @@ impl Batch<'_> {
         // What a person says now is newer than what any source said, whatever its clock.
         let seen = order.claims.seen.get(&facet).map_or(now, |seen| seen.plus_ms(1));
         let input = OrderInput { version: Some(now.max(seen)), ..input };
-        let context = Context { now, default_site: &self.app.config.default_site, address: None };
+        let default_site = &self.app.config.default_site;
+        let context = Context { now, undated: now, default_site, address: None };
         let Decision { order: next, effect, event, .. } = decide::receive(Some(order), &input, &context, fresh);
         if effect != Effect::Changed {
             return Err(ChangeResult::WasSo);

@@ -8,6 +8,7 @@ use packline_edge::link::tls::client_config;
 use packline_hub::broker::{Broker, CertificateFiles, Embedded, EmbeddedConfig};
 use packline_protocol::time::Timestamp;
 use packline_protocol::topic::{PAYLOAD_MAX, UpStream};
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::net::TcpStream;
 
