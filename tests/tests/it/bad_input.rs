@@ -138,6 +138,33 @@ async fn a_damaged_journal_is_moved_aside_reported_and_nothing_acknowledged_is_l
 }
 
 #[tokio::test]
+async fn what_was_released_offline_counts_once_after_the_journal_was_damaged() {
+    let mut world = site(4).await;
+    world.add_station(StationPlan::new(SITE, "pack-2")).await.unwrap();
+    is_released(&mut world.stations[0], 0, 1).await;
+    world.settle().await.unwrap();
+    let mut hub = world.take_hub().unwrap();
+    hub.program().kill().unwrap();
+    is_released(&mut world.stations[0], 0, 2).await;
+    is_released(&mut world.stations[1], 0, 2).await;
+    world.stations[0].stop().await.unwrap();
+    damage(&world.stations[0].state().join("journal.redb"), 0, 64);
+    hub.revive().await.unwrap();
+    world.put_hub(hub);
+    world.stations[0].boot().await.unwrap();
+    world.settle().await.unwrap();
+    let records = world.records().await.unwrap();
+    let of = |station: &str| {
+        let code = Sample::new(SITE, 2).waybill();
+        let judged = |record: &&Value| record["kind"] == "judged" && record["station"] == station;
+        records.iter().filter(judged).filter(|record| record["code"] == code.as_str()).count()
+    };
+    assert_eq!((of("pack-1"), of("pack-2")), (1, 1), "each release exactly once: {records:#?}");
+    let found = world.hub().list("/api/v1/scans/conflicts").await.unwrap();
+    assert!(found.len() == 1 && found[0]["kind"] == "two_stations", "{found:#?}");
+}
+
+#[tokio::test]
 async fn a_hub_set_back_to_an_older_store_begins_a_new_life_and_gets_everything_again() {
     let mut world = site(3).await;
     is_released(&mut world.stations[0], 0, 1).await;
