@@ -108,11 +108,6 @@ mod tests {
         let (first, then) = (moment(), moment());
         assert!(first <= then);
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
 
     #[test]
     fn the_time_of_building_is_what_the_package_was_told_or_a_floor() {
