@@ -209,7 +209,8 @@ async fn every_form_of_every_page_refuses_a_wrong_token() {
     let elsewhere = ["/imports", "/setup", "/login/code"];
     for (path, method, _) in urls::needs().iter() {
         if method == "POST" && !path.starts_with("/api/") && !open.contains(&path) && !elsewhere.contains(&path) {
-            let path = path.replace("{name}", "it").replace("{role}", "it").replace("{station}", "x");
+            let path =
+                path.replace("{name}", "it").replace("{role}", "it").replace("{station}", "x").replace("{id}", "7");
             let status = visitor.form(&path, fields).await.status;
             assert!(matches!(status.as_u16(), 403 | 422), "{path} answers {status}");
         }
