@@ -1,7 +1,7 @@
 //! Every refusal of the API in one form, also those that a handler never sees: a query that cannot be read, a body of
 //! another kind, an address with a character that no text holds.
 
-use crate::accounts::gate::is_for_program;
+use crate::accounts::api::gate::is_for_program;
 use crate::error::{Error, Kind};
 use axum::body::to_bytes;
 use axum::extract::Request;

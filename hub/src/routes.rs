@@ -1,6 +1,6 @@
 //! Every URL of the hub on one page, each with what it needs: a right, any log-in, or nothing.
 
-use crate::accounts::gate::{Guard, gate};
+use crate::accounts::api::gate::{Guard, gate};
 use crate::accounts::model::Stage;
 use crate::accounts::rights::Right;
 use crate::app::App;

@@ -57,7 +57,7 @@ pub async fn open(config: Config) -> anyhow::Result<App> {
     let vault = privacy::open_vault(&config.data, &db, Clock::System.now()).await?;
     info!(store.engine = %db.engine(), store.version = version, hub.id = keys.hub_id(), "Opened the store");
     let app = App::new(config, db, keys, vault, Clock::System);
-    accounts::roles::seed(&app).await?;
+    accounts::actions::roles::seed(&app).await?;
     Ok(app)
 }
 

@@ -3,7 +3,7 @@
 use crate::events::Events;
 use crate::sample::Sample;
 use anyhow::{Context, Result, bail, ensure};
-use reqwest::{Method, StatusCode};
+use reqwest::{ClientBuilder, Method, StatusCode};
 use serde_json::{Value, json};
 
 /// A way to the hub's API. It outlives the hub's program: a hub that comes back at the same address knows it again.
@@ -15,11 +15,18 @@ pub struct Api {
     token: String,
 }
 
+/// A client for everything that is asked over HTTP here.
+pub fn client() -> ClientBuilder {
+    // Two libraries may each bring a TLS provider; this names ours. It may have been named already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    ClientBuilder::new().no_proxy()
+}
+
 impl Api {
     /// The API at this address, for whoever has this session; an empty token is nobody.
     pub fn at(url: &str, token: &str) -> Result<Api> {
         // A connection that was kept open would be a dead one after the hub was killed.
-        let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build()?;
+        let client = client().pool_max_idle_per_host(0).build()?;
         Ok(Api { client, url: url.to_owned(), token: token.to_owned() })
     }
 

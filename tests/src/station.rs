@@ -1,6 +1,6 @@
 //! A station as a process: enrolled, with scanners on serial lines and a cable that can be cut.
 
-use crate::api::text;
+use crate::api::{self, text};
 use crate::clock::{self, until};
 use crate::hub::{Hub, LOG};
 use crate::program::{Lifeline, Program, Programs, Role};
@@ -92,7 +92,7 @@ impl Station {
         let wire = Wire::to(hub.mqtt_address()).await?;
         let scanners =
             (1..=plan.scanners).map(|n| Scanner::plug_in(folder.join(format!("gun-{n}")))).collect::<Result<_>>()?;
-        let client = reqwest::Client::builder().no_proxy().build()?;
+        let client = api::client().build()?;
         let station = Station {
             scanned: vec![None; plan.scanners],
             plan,

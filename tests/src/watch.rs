@@ -1,5 +1,6 @@
 //! Eyes on a bench page: every green light that it showed, as its browser got it.
 
+use crate::api;
 use crate::events::Events;
 use anyhow::Result;
 use serde_json::Value;
@@ -64,7 +65,7 @@ pub struct Watch {
 impl Watch {
     /// Watches the bench page at this address until its station ends.
     pub async fn open(panel: &str, greens: &Greens) -> Result<Watch> {
-        let client = reqwest::Client::builder().no_proxy().build()?;
+        let client = api::client().build()?;
         let answer = client.get(format!("{panel}/api/events")).send().await?.error_for_status()?;
         let (mut events, greens) = (Events::new(answer), greens.clone());
         let eyes = tokio::spawn(async move {

@@ -1,6 +1,6 @@
 //! What somebody may do. Each route needs one of these rights, each role is a set of them.
 //!
-//! A new right is one line in the list below and its place in the built-in roles of [`super::roles`].
+//! A new right is one line in the list below and its place in the built-in roles of [`super::actions::roles`].
 
 use std::fmt;
 

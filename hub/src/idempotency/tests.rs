@@ -1,8 +1,8 @@
 use super::actions::{Turn, forget_old, keep, let_go, take};
 use super::store::Kept;
 use crate::accounts::actions as accounts;
+use crate::accounts::actions::roles;
 use crate::accounts::model::{Manager, UserName};
-use crate::accounts::roles;
 use crate::error::Kind;
 use crate::routes;
 use crate::store::testing::{ENGINES, TestApp};

@@ -4,7 +4,7 @@ use super::keys::{KEYS, Key};
 use super::render;
 use super::text::{Language, Text};
 use crate::accounts::api::COOKIE;
-use crate::accounts::gate::is_for_program;
+use crate::accounts::api::gate::is_for_program;
 use crate::accounts::model::Session;
 use crate::accounts::rights::{Right, Rights};
 use crate::error::{Error, Kind, Result};

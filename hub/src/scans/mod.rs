@@ -7,7 +7,6 @@ pub mod model;
 mod news;
 pub mod pages;
 mod store;
-mod withdraw;
 
 pub use decide::Hinted;
 pub(crate) use store::{ROWS, STATEMENTS};

@@ -79,7 +79,8 @@ async fn nothing_is_forgotten_before_it_is_in_a_backup() {
         let record = |id: i64| {
             format!(
                 "INSERT INTO scan_record (id, station, station_epoch, seq, site, received_at, wall_trusted, kind, code, \
-                 is_repeat, link, body) VALUES ({id}, 'pack-1', 1, {id}, 'main', {}, 0, 'noted', '', 0, 'x', 'x')",
+                 is_repeat, is_withdrawn, link, body) \
+                 VALUES ({id}, 'pack-1', 1, {id}, 'main', {}, 0, 'noted', '', 0, 0, 'x', 'x')",
                 app.clock.now().0
             )
         };

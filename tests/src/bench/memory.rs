@@ -4,6 +4,7 @@ use super::Args;
 use super::measure::{Row, Samples};
 use super::replica::{fill, open, site};
 use super::sample::waybill;
+use crate::api;
 use crate::clock::until;
 use crate::program::{Lifeline, Program, Programs, Role};
 use crate::scanner::Scanner;
@@ -33,7 +34,7 @@ pub async fn station(args: &Args) -> Result<Vec<Row>> {
     let mut scanners: Vec<Scanner> =
         (1..=SCANNERS).map(|n| Scanner::plug_in(folder.path().join(format!("gun-{n}")))).collect::<Result<_>>()?;
     let (mut program, panel) = start(folder.path(), &state, &scanners, "").await?;
-    let client = reqwest::Client::builder().no_proxy().build()?;
+    let client = api::client().build()?;
     let mut pss = Samples::default();
     for round in 0..rounds {
         for (n, scanner) in (0_u64..).zip(&mut scanners) {

@@ -3,6 +3,7 @@
 
 use super::Args;
 use super::measure::{Row, Samples};
+use crate::api;
 use crate::clock::instant;
 use crate::hub::{Hub, HubPlan};
 use crate::postgres::Postgres;
@@ -140,7 +141,7 @@ impl Shop {
         fill(settings, count).await?;
         let hub = Hub::start(&Programs::this()?, plan).await?;
         let token = hub.api().token().to_owned();
-        let client = Client::builder().no_proxy().timeout(Duration::from_secs(60)).build()?;
+        let client = api::client().timeout(Duration::from_secs(60)).build()?;
         let shop = Shop { hub, client, token, count, _folder: folder, _cluster: cluster };
         // The first request of a connection, and of a statement, is not what people wait for all day.
         for query in QUERIES {

@@ -2,8 +2,8 @@
 //! out is searched for them.
 
 use crate::site::programs;
+use packline_hub::accounts::actions::roles::BUILT_IN;
 use packline_hub::accounts::model::SessionToken;
-use packline_hub::accounts::roles::BUILT_IN;
 use packline_hub::routes;
 use packline_tests::api::{Api, text};
 use packline_tests::clock::until;

@@ -1,6 +1,7 @@
 //! Orders over the API of a running hub, as channels, tills and strangers send them.
 
 use crate::site::programs;
+use packline_tests::api;
 use packline_tests::hub::{Hub, HubPlan};
 use packline_tests::sample::{Sample, order_no};
 use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue};
@@ -19,7 +20,7 @@ impl Office {
     pub async fn open() -> Office {
         let folder = tempfile::tempdir().unwrap();
         let hub = Hub::start(&programs(), HubPlan::embedded(folder.path().join("hub"))).await.unwrap();
-        Office { hub, client: Client::builder().no_proxy().build().unwrap(), _folder: folder }
+        Office { hub, client: api::client().build().unwrap(), _folder: folder }
     }
 
     /// What whoever is logged in sends.

@@ -4,6 +4,7 @@
 pub mod passwords;
 pub mod people;
 pub mod role;
+pub mod roles;
 pub mod second;
 pub mod setup;
 pub mod tokens;
@@ -11,8 +12,8 @@ pub mod tokens;
 use super::decide::{self, Lasting, Tries, Use};
 use super::model::{AccountError, Password, Session, SessionEntry, SessionToken, Stage, UserName};
 use super::rights::{Right, Rights};
+use super::store;
 use super::store::{NewAccount, NewSession};
-use super::{roles, store};
 use crate::app::App;
 use crate::audit::actions::record;
 use crate::audit::model::{Entry, Subject};

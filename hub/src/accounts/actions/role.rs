@@ -15,7 +15,7 @@ use serde_json::json;
 pub async fn list(app: &App) -> Result<Vec<Role>> {
     let mut roles = store::list_roles(app.db.read()).await?;
     let place = |role: &Role| {
-        let built_in = crate::accounts::roles::BUILT_IN.iter().position(|known| known.name == role.name);
+        let built_in = crate::accounts::actions::roles::BUILT_IN.iter().position(|known| known.name == role.name);
         built_in.unwrap_or(usize::MAX)
     };
     roles.sort_by_key(place);

@@ -36,7 +36,7 @@ pub fn token_rights(asked: &[String], owner: Rights) -> Result<Rights, AccountEr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::accounts::roles::BUILT_IN;
+    use crate::accounts::actions::roles::BUILT_IN;
     use crate::actor::Actor;
 
     fn rights_of(role: &str) -> Rights {

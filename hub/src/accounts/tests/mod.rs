@@ -5,9 +5,9 @@ mod routes;
 mod second;
 mod tokens;
 
+use super::actions::roles;
 use super::actions::{self, Attempt, Device, FIRST_LOGIN_FILE, FIRST_USER, passwords};
 use super::model::{IDLE_MS, Manager, Password, SessionToken, UserName};
-use super::roles;
 use crate::app::App;
 use crate::keys::HubKeys;
 use crate::routes as urls;

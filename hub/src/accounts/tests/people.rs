@@ -1,10 +1,10 @@
 //! Adding, changing and shutting people, and changing roles.
 
 use super::{Visitor, after, audited, beside, csrf, log_in, logged_in, nobody};
+use crate::accounts::actions::roles;
 use crate::accounts::actions::{people, role};
 use crate::accounts::model::{Manager, UserName};
 use crate::accounts::rights::{Right, Rights};
-use crate::accounts::roles;
 use crate::app::App;
 use crate::store::Engine;
 use crate::store::testing::{ENGINES, TestApp};

@@ -1,8 +1,8 @@
 //! Every route as every role and as nobody, against a table that people read.
 
+use super::super::actions::roles::{self, BUILT_IN};
 use super::super::model::{SessionToken, UserName};
 use super::super::rights::{Right, Rights};
-use super::super::roles::{self, BUILT_IN};
 use super::super::store::{self, NewAccount, NewSession};
 use super::{nobody, random};
 use crate::app::App;

@@ -1,10 +1,10 @@
 //! The second step, from the picture to the recovery code.
 
 use super::{Visitor, after, csrf, log_in, logged_in, nobody};
+use crate::accounts::actions::roles;
 use crate::accounts::actions::{people, role};
 use crate::accounts::decide::second::code_of;
 use crate::accounts::model::{Manager, Password, UserName};
-use crate::accounts::roles;
 use crate::app::App;
 use crate::store::testing::{ENGINES, TestApp};
 use axum::http::StatusCode;

@@ -5,7 +5,7 @@ pub mod rules;
 pub mod targets;
 
 use super::model::{NoticeKind, Severity};
-use crate::accounts::roles::BUILT_IN;
+use crate::accounts::actions::roles::BUILT_IN;
 use crate::outbound::text::{OutText, text};
 use crate::pages::mark::Mark;
 use crate::pages::shell::Shell;

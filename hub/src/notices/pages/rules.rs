@@ -1,8 +1,8 @@
 //! Rules as pages: who is told of what, and when.
 
 use super::{Choice, PlainForm, kinds, role_name, severities, severity_name, tabs};
+use crate::accounts::actions::roles::BUILT_IN;
 use crate::accounts::model::Session;
-use crate::accounts::roles::BUILT_IN;
 use crate::app::App;
 use crate::error::{Kind, Result};
 use crate::notices::actions;

@@ -47,7 +47,7 @@ impl Browser {
         let wishes = json!({"capabilities": {"alwaysMatch": {
             "goog:chromeOptions": {"args": args}, "goog:loggingPrefs": {"browser": "ALL"}
         }}});
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let client = packline_tests::api::client().build().unwrap();
         let mut browser = Browser { driver, session: root.clone(), client, _profile: profile };
         let opened = browser.call("", &wishes).await;
         browser.session = format!("{root}/{}", opened["sessionId"].as_str().unwrap());

@@ -1,5 +1,7 @@
 //! Sessions and programs' tokens over the API.
 
+pub mod gate;
+
 use super::actions::{self, Attempt, Device, tokens};
 use super::model::{ApiToken, Password, Session};
 use super::rights::Right;

@@ -3,8 +3,8 @@
 //! From then on roles are data: people who manage people change them. A right that a later program adds is dealt out to
 //! the built-in roles once; what somebody took away since stays away.
 
-use super::rights::{Right, Rights};
-use super::store;
+use crate::accounts::rights::{Right, Rights};
+use crate::accounts::store;
 use crate::app::App;
 use crate::error::Result;
 use packline_protocol::time::Timestamp;

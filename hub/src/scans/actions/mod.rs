@@ -1,10 +1,11 @@
 //! Taking records from stations, each once, and listing them.
 
+mod withdraw;
+
 use super::decide::{self, Hinted, Position};
 use super::model::{Arrival, Conflict, ConflictKind, Entry, ScanKind, ScanRow, ScansError};
 use super::news;
 use super::store::{self, Journal, NewConflict, NewRecord, Standing};
-use super::withdraw;
 use crate::fleet;
 use crate::notices;
 use crate::orders;

@@ -3,11 +3,11 @@
 //! A withdrawal names its release by life, number and daemon, so it finds it wherever either of them came from, and one
 //! that comes first waits for its release.
 
-use super::actions::of_orders;
-use super::decide::{self, Settled};
-use super::model::ScanRow;
-use super::store::{self, NewRecord, Place, Waiting};
+use super::of_orders;
 use crate::orders;
+use crate::scans::decide::{self, Settled};
+use crate::scans::model::ScanRow;
+use crate::scans::store::{self, NewRecord, Place, Waiting};
 use crate::store::{StoreError, Tx};
 use packline_protocol::facts::Release;
 use packline_protocol::id::StationId;

@@ -1,10 +1,10 @@
 //! The gate that every request passes. It lets nothing through that does not have what its route needs, and knows no
 //! route that was not registered with a need.
 
-use super::actions;
-use super::api::COOKIE;
-use super::model::{Session, SessionToken, Stage};
-use super::rights::Right;
+use super::COOKIE;
+use crate::accounts::actions;
+use crate::accounts::model::{Session, SessionToken, Stage};
+use crate::accounts::rights::Right;
 use crate::app::App;
 use crate::doors::{Need, Needs};
 use crate::error::{Error, Kind};
