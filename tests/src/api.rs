@@ -1,5 +1,6 @@
 //! The hub's API as a program uses it.
 
+use crate::clock::random_seed;
 use crate::events::Events;
 use crate::sample::Sample;
 use anyhow::{Context, Result, bail, ensure};
@@ -39,6 +40,8 @@ impl Api {
 
     /// This API by a token of its own with all rights, which goes on when the first account is set up.
     pub async fn with_token(&self, name: &str) -> Result<Api> {
+        // A hub that was restored, or shares its store, has the token that was made before.
+        let name = format!("{name}-{:08x}", random_seed() & 0xffff_ffff);
         let rights = self.get("/api/v1/me").await?["rights"].clone();
         let made = self.post("/api/v1/tokens", &json!({"name": name, "rights": rights, "days": 365})).await?;
         Api::at(&self.url, &text(&made, "token")?)

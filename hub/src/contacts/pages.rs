@@ -5,9 +5,8 @@ use super::model::Shown;
 use super::text::{self, Text};
 use crate::accounts::model::Session;
 use crate::accounts::rights::Right;
-use crate::actor::Actor;
 use crate::app::App;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::pages::shell::Shell;
 use crate::pages::time::{clock_time, maybe_time};
 use crate::privacy::Sight;
@@ -35,8 +34,8 @@ pub struct ContactPanel {
 
 /// The panel of an order for this visitor.
 pub async fn panel(app: &App, shell: &Shell, order: OrderId) -> Result<ContactPanel> {
-    let actor = Actor::User(shell.user.clone().unwrap_or_default());
-    let contact = actions::shown_to(app, &actor, order).await?;
+    let actor = shell.actor.as_ref().ok_or_else(|| Error::new(Kind::Unauthenticated, shell.text().forbidden))?;
+    let contact = actions::shown_to(app, actor, order).await?;
     let until = contact.as_ref().and_then(|contact| contact.until);
     let erased = contact.as_ref().and_then(|contact| contact.erased_at);
     Ok(ContactPanel {

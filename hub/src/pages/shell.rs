@@ -5,8 +5,9 @@ use super::render;
 use super::text::{Language, Text};
 use crate::accounts::api::COOKIE;
 use crate::accounts::api::gate::is_for_program;
-use crate::accounts::model::Session;
+use crate::accounts::model::{Session, Stage};
 use crate::accounts::rights::{Right, Rights};
+use crate::actor::Actor;
 use crate::error::{Error, Kind, Result};
 use askama::Template;
 use axum::body::to_bytes;
@@ -33,6 +34,10 @@ pub struct Shell {
     pub theme: &'static str,
     /// The account's name, when somebody is logged in.
     pub user: Option<String>,
+    /// Whether their log-in is complete: no code to give, nothing to set up.
+    pub inside: bool,
+    /// Who acts when they do something here.
+    pub actor: Option<Actor>,
     /// What they may do.
     pub rights: Rights,
     /// What forms carry.
@@ -131,6 +136,8 @@ impl Shell {
             language: Language::parse(value(LANGUAGE)),
             theme,
             user: session.map(|session| session.user.to_string()),
+            inside: session.is_some_and(|session| session.stage == Stage::Done),
+            actor: session.map(Session::actor),
             rights: session.map(|session| session.rights).unwrap_or_default(),
             csrf: session.map(|session| session.token.csrf()).unwrap_or_default(),
             path: parts.uri.path().to_owned(),

@@ -28,13 +28,7 @@ async fn people_log_in_see_orders_and_watch_scans_come_in() {
           document.querySelector('form[action=\"/login\"] button').click(), true)"
     );
     browser.see(&log_in).await;
-    browser.wait("location.pathname === '/setup'").await;
-    let set_up = "(document.querySelector('[name=name]').value = 'lin', \
-          document.querySelectorAll('[type=password]').forEach(field => field.value = 'three brown hens'), \
-          document.querySelector('[name=site_title]').value = '一号仓', \
-          document.querySelector('form[action=\"/setup\"] button').click(), true)";
-    browser.see(set_up).await;
-    browser.wait("location.pathname === '/scans'").await;
+    browser.set_up().await;
     browser.go(&format!("{url}/orders")).await;
     let number = order_no(3);
     browser.wait(&format!("document.body.textContent.includes('{number}')")).await;

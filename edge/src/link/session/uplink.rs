@@ -105,8 +105,8 @@ impl Uplink {
         }
         self.open = self.is_possible(welcome.upto, step) && !self.forked;
         if self.open {
-            self.acked = welcome.upto;
-            self.safe = self.safe.max(welcome.safe_upto.min(welcome.upto));
+            self.acked = self.settled(welcome.upto);
+            self.safe = self.safe.max(welcome.safe_upto.min(self.acked));
             self.begin_at_oldest(step);
             self.hinted = self.journal.newest;
             step.out.push(Output::Acked { upto: self.acked, safe_upto: self.safe });
@@ -115,6 +115,12 @@ impl Uplink {
         self.strikes = 0;
         self.pump(step);
         true
+    }
+
+    /// What the hub's word settles before it has seen where this journal ends: everything but the newest record that both
+    /// have. That one is sent once more, so that the hub notices when its own is another, as after a copied card.
+    fn settled(&self, upto: ScanSeq) -> ScanSeq {
+        if self.journal.from <= upto { ScanSeq(upto.0.saturating_sub(1)) } else { upto }
     }
 
     /// The hub has records. One that says less than before is asked again by a birth, since this word may be old:

@@ -10,6 +10,9 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
+/// The password that the first user chooses.
+const SET_PASSWORD: &str = "three brown hens";
+
 /// A browser with one window, driven by WebDriver.
 pub struct Browser {
     driver: Child,
@@ -88,16 +91,40 @@ impl Browser {
         self.call("/actions", &json!({"actions": [{"type": "key", "id": "keys", "actions": actions}]})).await;
     }
 
-    /// Logs the first user in.
+    /// Logs the first user in, and sets the hub up.
     pub async fn log_in(&self, url: &str, password: &str) {
+        self.give(url, ADMIN, password).await;
+        self.set_up().await;
+    }
+
+    /// Logs in whoever set the hub up.
+    pub async fn log_in_again(&self, url: &str) {
+        self.give(url, "lin", SET_PASSWORD).await;
+    }
+
+    /// Fills the set-up page in.
+    pub async fn set_up(&self) {
+        self.wait("location.pathname === '/setup'").await;
+        let fill = format!(
+            "(document.querySelector('[name=name]').value = 'lin', \
+              document.querySelectorAll('[type=password]').forEach(field => field.value = '{SET_PASSWORD}'), \
+              document.querySelector('[name=site_title]').value = '一号仓', \
+              document.querySelector('form[action=\"/setup\"] button').click(), true)"
+        );
+        self.see(&fill).await;
+        self.wait("location.pathname === '/scans'").await;
+    }
+
+    /// Gives a name and a password, and waits for the page that answers.
+    async fn give(&self, url: &str, user: &str, password: &str) {
         self.go(&format!("{url}/login")).await;
         let fill = format!(
-            "(document.querySelector('[name=user]').value = '{ADMIN}', \
+            "(window.before = true, document.querySelector('[name=user]').value = '{user}', \
               document.querySelector('[name=password]').value = '{password}', \
               document.querySelector('form[action=\"/login\"] button').click(), true)"
         );
         self.see(&fill).await;
-        self.wait("location.pathname !== '/login'").await;
+        self.wait("window.before !== true && document.readyState === 'complete'").await;
     }
 
     pub async fn see(&self, expression: &str) -> Value {

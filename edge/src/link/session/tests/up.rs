@@ -12,8 +12,8 @@ fn nothing_goes_up_before_the_hub_has_said_where_to_begin() {
             ("journal 4", ""),
             ("+4000", ""),
             ("+60000", "hello, hello, hello"),
-            ("welcome 2", "acked 2 2, read 3"),
-            ("read 3..4", "batch 3..4"),
+            ("welcome 2", "acked 1 1, read 2"),
+            ("read 2..4", "batch 2..4"),
             ("ack 4", "acked 4 4"),
         ],
     );
@@ -117,10 +117,31 @@ fn new_scans_are_hinted_while_a_backlog_goes_up() {
 }
 
 #[test]
+fn the_newest_record_that_both_have_is_sent_once_more_so_that_the_hub_notices_another() {
+    story(
+        fresh(10),
+        &[
+            ("up", "hello"),
+            ("welcome 10", "acked 9 9, read 10"),
+            ("read 10..10", "batch 10..10"),
+            ("ack 10", "acked 10 10"),
+            ("+60000", ""),
+        ],
+    );
+}
+
+#[test]
 fn a_lone_new_scan_needs_no_hint() {
     story(
         fresh(10),
-        &[("up", "hello"), ("welcome 10", "acked 10 10"), ("journal 11", "read 11"), ("read 11..11", "batch 11..11")],
+        &[
+            ("up", "hello"),
+            ("welcome 10", "acked 9 9, read 10"),
+            ("read 10..10", "batch 10..10"),
+            ("ack 10", "acked 10 10"),
+            ("journal 11", "read 11"),
+            ("read 11..11", "batch 11..11"),
+        ],
     );
 }
 
@@ -130,11 +151,12 @@ fn a_hub_that_fell_back_is_asked_and_gets_again_what_the_journal_still_has() {
         fresh(10),
         &[
             ("up", "hello"),
-            ("welcome 10 6", "acked 10 6"),
+            ("welcome 10 6", "acked 9 6, read 10"),
+            ("read 10..10", "batch 10..10"),
             ("+3000", ""),
             ("ack 7", "hello"),
-            ("welcome 7", "acked 7 7, read 8"),
-            ("read 8..10", "batch 8..10"),
+            ("welcome 7", "acked 6 6, read 7"),
+            ("read 7..10", "batch 7..10"),
             ("ack 10", "acked 10 10"),
         ],
     );
