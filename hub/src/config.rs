@@ -69,7 +69,7 @@ pub struct Settings {
     /// [default: 336]
     #[arg(long, env = "PACKLINE_LOG_KEEP_HOURS", value_name = "HOURS", global = true)]
     pub log_keep_hours: Option<u32>,
-    /// The hub's own address as people open it, for links in messages, such as https://hub.shop.example
+    /// The hub's own address as people open it, for links in messages, such as `https://hub.shop.example`
     #[arg(long, env = "PACKLINE_PUBLIC_URL", value_name = "URL", global = true)]
     pub public_url: Option<String>,
     /// Networks that webhooks, robots and mail may reach beside public addresses, such as 10.0.0.0/8, with commas
