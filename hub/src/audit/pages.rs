@@ -8,6 +8,7 @@ use crate::accounts::model::Session;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::orders::when::SourceTime;
+use crate::pages::form::PlainForm;
 use crate::pages::mark::Mark;
 use crate::pages::render;
 use crate::pages::shell::Shell;
@@ -125,12 +126,6 @@ pub async fn export(
     let entry = Entry::new(app.clock.now(), &session.actor(), "audit.export", Subject::new("audit", "log"));
     actions::note(&app.db, entry.after(json!({ "form": if form == Form::Csv { "csv" } else { "jsonl" } }))).await?;
     Ok(api::file(&app, wanted, form))
-}
-
-/// What a form with nothing but its token sends.
-#[derive(Deserialize)]
-pub struct PlainForm {
-    csrf: String,
 }
 
 /// Checks the whole chain now.

@@ -7,6 +7,7 @@ use crate::accounts::model::Session;
 use crate::accounts::rights::Right;
 use crate::app::App;
 use crate::error::{Error, Kind, Result};
+use crate::pages::form::PlainForm;
 use crate::pages::shell::Shell;
 use crate::pages::time::{clock_time, maybe_time};
 use crate::privacy::Sight;
@@ -69,12 +70,6 @@ pub async fn reveal(
     shell.check_form(&form.csrf)?;
     actions::reveal(&app, &session.actor(), OrderId(id), &form.reason).await?;
     Ok(Redirect::to(&format!("/orders/{id}#contact")))
-}
-
-/// What a form with nothing but its token sends.
-#[derive(Deserialize)]
-pub struct PlainForm {
-    csrf: String,
 }
 
 /// Puts the mask back.

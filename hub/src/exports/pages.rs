@@ -7,6 +7,7 @@ use crate::accounts::model::Session;
 use crate::accounts::rights::Right;
 use crate::app::App;
 use crate::error::{Error, Kind, Result};
+use crate::pages::form::PlainForm;
 use crate::pages::mark::Mark;
 use crate::pages::render;
 use crate::pages::shell::Shell;
@@ -128,19 +129,13 @@ pub async fn ask(
     Ok(Redirect::to("/exports"))
 }
 
-/// A form that carries nothing but its token.
-#[derive(Deserialize)]
-pub struct BareForm {
-    csrf: String,
-}
-
 /// Stops an export.
 pub async fn cancel(
     State(app): State<App>,
     Extension(session): Extension<Session>,
     shell: Shell,
     Path(id): Path<i64>,
-    Form(form): Form<BareForm>,
+    Form(form): Form<PlainForm>,
 ) -> Result<Redirect> {
     shell.check_form(&form.csrf)?;
     actions::cancel(&app, id, &session.actor()).await?;

@@ -7,6 +7,7 @@ use crate::accounts::rights::Right;
 use crate::actor::Actor;
 use crate::app::App;
 use crate::error::{Error, Kind, Result};
+use crate::pages::form::PlainForm;
 use crate::pages::mark::Mark;
 use crate::pages::render;
 use crate::pages::shell::{Shell, own_address};
@@ -101,12 +102,6 @@ async fn invite(app: &App, form: &AddForm, by: &Actor) -> Result<String> {
     let site = SiteId::parse(form.site.trim()).map_err(|error| Error::invalid(error.to_string()))?;
     let station = StationId::parse(form.station.trim()).map_err(|error| Error::invalid(error.to_string()))?;
     Ok(actions::invite(&app.db, &site, &station, by, app.clock.now()).await?.token)
-}
-
-/// What a form with nothing but its token sends.
-#[derive(Deserialize)]
-pub struct PlainForm {
-    csrf: String,
 }
 
 /// Shuts a station out.

@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::backup;
 use crate::backup::model::Run;
 use crate::error::Result;
+use crate::pages::form::PlainForm;
 use crate::pages::mark::Mark;
 use crate::pages::render;
 use crate::pages::shell::Shell;
@@ -79,12 +80,6 @@ pub async fn page(State(app): State<App>, shell: Shell, Query(asked): Query<Aske
         begun: asked.begun.is_some(),
         shell: &shell,
     })
-}
-
-/// A form with nothing but its token.
-#[derive(Deserialize)]
-pub struct PlainForm {
-    csrf: String,
 }
 
 /// Begins a backup.

@@ -5,6 +5,7 @@
 pub mod assets;
 pub mod events;
 pub mod fields;
+pub mod form;
 pub mod keys;
 pub mod mark;
 pub mod shell;

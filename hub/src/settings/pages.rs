@@ -7,6 +7,7 @@ use crate::accounts::rights::Right;
 use crate::actor::Actor;
 use crate::app::App;
 use crate::error::{Detail, Result};
+use crate::pages::form::PlainForm;
 use crate::pages::render;
 use crate::pages::shell::Shell;
 use crate::pages::text::{Language, Text};
@@ -92,12 +93,6 @@ pub async fn save(
         }
         Err(error) => Err(error.into()),
     }
-}
-
-/// A form with nothing but its token.
-#[derive(Deserialize)]
-pub struct PlainForm {
-    csrf: String,
 }
 
 /// Takes a change back.

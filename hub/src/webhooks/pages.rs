@@ -5,9 +5,10 @@ use super::model::{Delivery, EventKind, HookState, Webhook};
 use crate::accounts::model::Session;
 use crate::app::App;
 use crate::error::{Error, Kind, Result};
-use crate::notices::pages::{Choice, PlainForm, tabs};
+use crate::notices::pages::{Choice, tabs};
 use crate::outbound::text::{OutText, text};
 use crate::pages::fields::Fields;
+use crate::pages::form::{PlainForm, SwitchForm};
 use crate::pages::mark::Mark;
 use crate::pages::render;
 use crate::pages::shell::Shell;
@@ -220,13 +221,6 @@ pub async fn rotate(
     shell.check_form(&form.csrf)?;
     let secret = actions::rotate(&app, id, &session.actor()).await?;
     draw(&app, &shell, id, None, Said { secret: Some(secret), ..Said::default() }).await
-}
-
-/// What a switch sends.
-#[derive(Deserialize)]
-pub struct SwitchForm {
-    csrf: String,
-    on: String,
 }
 
 /// Switches a webhook on or off.

@@ -1,11 +1,12 @@
 //! One's own account as a page: password, sessions, and the way to the second step and to tokens.
 
-use super::{PlainForm, Words, problem_of, without_session, words};
+use super::{Words, problem_of, without_session, words};
 use crate::accounts::actions::{self, passwords, second};
 use crate::accounts::model::{Password, Session};
 use crate::accounts::rights::Right;
 use crate::app::App;
 use crate::error::Result;
+use crate::pages::form::PlainForm;
 use crate::pages::render;
 use crate::pages::shell::Shell;
 use crate::pages::text::Text;

@@ -14,6 +14,7 @@ use super::model::{AccountError, Password, Session, SessionToken};
 use super::text::{self, Text as Words};
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::pages::form::PlainForm;
 use crate::pages::render;
 use crate::pages::shell::{LANGUAGE, Shell, THEME, cookie};
 use crate::pages::text::{Language, Text};
@@ -154,12 +155,6 @@ impl Fields {
     fn all(&self, name: &str) -> Vec<String> {
         self.0.iter().filter(|(known, _)| known == name).map(|(_, value)| value.clone()).collect()
     }
-}
-
-/// What every form carries at least.
-#[derive(Deserialize)]
-pub struct PlainForm {
-    csrf: String,
 }
 
 /// Ends the session.

@@ -1,10 +1,11 @@
 //! People as a page: who there is, with which role, and what can be done about it.
 
-use super::{PlainForm, Words, problem_of, words};
+use super::{Words, problem_of, words};
 use crate::accounts::actions::{people, role};
 use crate::accounts::model::{AccountError, Manager, Person, Session, UserName};
 use crate::app::App;
 use crate::error::Result;
+use crate::pages::form::PlainForm;
 use crate::pages::mark::Mark;
 use crate::pages::render;
 use crate::pages::shell::{Shell, own_address};

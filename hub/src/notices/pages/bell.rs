@@ -1,6 +1,5 @@
 //! The bell: what a reader was told, how much of it is unread, and taking note.
 
-use super::PlainForm;
 use super::severity_mark;
 use crate::accounts::model::Session;
 use crate::app::App;
@@ -8,6 +7,7 @@ use crate::error::Result;
 use crate::notices::actions;
 use crate::notices::model::{NoticeState, Told};
 use crate::outbound::text::{OutText, text};
+use crate::pages::form::PlainForm;
 use crate::pages::mark::Mark;
 use crate::pages::render;
 use crate::pages::shell::Shell;

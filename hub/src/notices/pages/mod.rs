@@ -10,13 +10,6 @@ use crate::outbound::text::{OutText, text};
 use crate::pages::mark::Mark;
 use crate::pages::shell::Shell;
 use crate::pages::text::Language;
-use serde::Deserialize;
-
-/// What a form with nothing but its token sends.
-#[derive(Deserialize)]
-pub struct PlainForm {
-    pub(crate) csrf: String,
-}
 
 /// One of several that can be chosen.
 pub struct Choice {

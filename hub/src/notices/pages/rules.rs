@@ -1,6 +1,6 @@
 //! Rules as pages: who is told of what, and when.
 
-use super::{Choice, PlainForm, kinds, role_name, severities, severity_name, tabs};
+use super::{Choice, kinds, role_name, severities, severity_name, tabs};
 use crate::accounts::actions::roles::BUILT_IN;
 use crate::accounts::model::Session;
 use crate::app::App;
@@ -9,6 +9,7 @@ use crate::notices::actions;
 use crate::notices::model::{Goal, NoticeError, NoticeKind, NoticeTarget, NumberedRule, Quiet, Rule, Severity};
 use crate::outbound::text::{OutText, text};
 use crate::pages::fields::Fields;
+use crate::pages::form::PlainForm;
 use crate::pages::mark::Mark;
 use crate::pages::render;
 use crate::pages::shell::Shell;

@@ -1,6 +1,6 @@
 //! Targets as pages: group robots and mail, with secrets that are written and never shown.
 
-use super::{PlainForm, tabs, target_kind};
+use super::{tabs, target_kind};
 use crate::accounts::model::Session;
 use crate::app::App;
 use crate::effects;
@@ -12,6 +12,7 @@ use crate::outbound::message::Receiver;
 use crate::outbound::message::mail::{MailSettings, Protection};
 use crate::outbound::text::{OutText, text};
 use crate::pages::fields::Fields;
+use crate::pages::form::{PlainForm, SwitchForm};
 use crate::pages::mark::Mark;
 use crate::pages::render;
 use crate::pages::shell::Shell;
@@ -21,7 +22,6 @@ use askama::Template;
 use axum::Form;
 use axum::extract::{Extension, Path, State};
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
-use serde::Deserialize;
 
 #[derive(Template)]
 #[template(path = "notice_targets.html")]
@@ -161,13 +161,6 @@ pub async fn test(
     shell.check_form(&form.csrf)?;
     actions::test_target(&app, id, &session.actor()).await?;
     Ok(Redirect::to("/notify/targets"))
-}
-
-/// What a switch sends.
-#[derive(Deserialize)]
-pub struct SwitchForm {
-    csrf: String,
-    on: String,
 }
 
 /// Switches a target on or off.

@@ -8,6 +8,7 @@ use crate::orders::actions::views;
 use crate::orders::model::SavedView;
 use crate::orders::question::Wanted;
 use crate::orders::text;
+use crate::pages::form::PlainForm;
 use crate::pages::shell::Shell;
 use axum::Form;
 use axum::extract::{Extension, Path, State};
@@ -55,19 +56,13 @@ pub async fn save_view(
     }
 }
 
-/// A form that carries nothing but its token.
-#[derive(Deserialize)]
-pub struct BareForm {
-    csrf: String,
-}
-
 /// Forgets a view.
 pub async fn delete_view(
     State(app): State<App>,
     Extension(session): Extension<Session>,
     shell: Shell,
     Path(id): Path<i64>,
-    Form(form): Form<BareForm>,
+    Form(form): Form<PlainForm>,
 ) -> Result<Redirect> {
     shell.check_form(&form.csrf)?;
     let was_there = views::delete_view(&app, id, session.user.as_str(), &session.actor()).await?;
